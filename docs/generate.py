@@ -4,6 +4,7 @@
 """
 
 import ast
+import inspect
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
+from pydantic import BaseModel
 
 from reliability_platform.cli.exit_codes import ENDS_WITH
 from reliability_platform.cli.main import COMMANDS, EXIT_CODES, cli
@@ -22,6 +24,15 @@ from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.class_page import class_index, policy_table
 from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.lab.campaign.grid import SIZES
+from reliability_platform.lab.experiments.experiment import (
+    SHIPPED,
+    Expected,
+    Experiment,
+    MethodStep,
+    Probe,
+    SteadyState,
+    read_experiment,
+)
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
 from reliability_platform.remediation.actions import ACTIONS
 from reliability_platform.remediation.documents import remedy_of
@@ -333,10 +344,10 @@ nothing means nothing, an empty one.
 """
 
 
-def _said() -> dict[str, str]:
-    """The docstring of each setting."""
-    module = ast.parse((PROJECT_ROOT / "reliability_platform" / "settings.py").read_text(encoding="utf-8"))
-    [body] = [one.body for one in module.body if isinstance(one, ast.ClassDef) and one.name == Settings.__name__]
+def _said(declared: type[BaseModel]) -> dict[str, str]:
+    """The docstring of each field of a class."""
+    module = ast.parse(inspect.getsource(inspect.getmodule(declared) or declared))
+    [body] = [one.body for one in module.body if isinstance(one, ast.ClassDef) and one.name == declared.__name__]
     return {
         one.target.id: " ".join(after.value.value.split())
         for one, after in itertools.pairwise(body)
@@ -361,7 +372,7 @@ def _default(name: str) -> str:
 
 def settings() -> str:
     """Every setting with its default."""
-    said = _said()
+    said = _said(Settings)
     return f"# Settings\n\n{MARK}\n\n{SETTINGS_HEAD}" + "".join(
         f"| `{PREFIX}{name.upper()}` | {_default(name)} | {said.get(name, '')} |\n" for name in Settings.model_fields
     )
@@ -386,6 +397,39 @@ def metrics() -> str:
     return text
 
 
+EXPERIMENT_PARTS: dict[str, type[BaseModel]] = {
+    "The file": Experiment,
+    "`steady_state`": SteadyState,
+    "A question (`queries`)": Probe,
+    "A step of the `method`": MethodStep,
+    "`expect`": Expected,
+}
+
+
+def experiments() -> str:
+    """Every key of an experiment file, and the experiments that come with the platform."""
+    text = (
+        f"# Experiment file\n\n{MARK}\n\n`experiments/<name>.yml` of a project, beside its contracts, or any file that `reliability "
+        "rehearse` is given. It is read strictly: an unknown key or name is refused with its line. How it is used: [Rehearsals and "
+        "game days](../how-to/game-days.md).\n"
+    )
+    for title, part in EXPERIMENT_PARTS.items():
+        said = _said(part)
+        rows = [
+            (f"`{field.alias or name}`{', needed' if field.is_required() else ''}", _plainly(field.default), said[name])
+            for name, field in part.model_fields.items()
+        ]
+        text += f"\n## {title}\n\n" + _table("| key | default | what it says |", rows)
+    text += "\n## Those that come with the platform\n\n"
+    shipped = ((path, read_experiment(path)) for path in sorted(SHIPPED.glob("*.yml")))
+    return text + _table("| name | hypothesis |", ((f"`{path.stem}`", one.hypothesis) for path, one in shipped))
+
+
+def _plainly(value: Any) -> str:
+    plain = isinstance(value, str | int | float) and value != ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`" if plain else "–"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "command-line.md": command_line,
     "settings.md": settings,
@@ -393,6 +437,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "failure-classes.md": failure_classes,
     "contracts.md": contracts,
     "faults.md": faults,
+    "experiments.md": experiments,
     "sizes.md": sizes,
     "api.md": api,
     "metrics.md": metrics,

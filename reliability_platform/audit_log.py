@@ -59,6 +59,7 @@ class Changes(StrEnum):
     READ_AS_DELIVERED = "read otherwise revert"
     ACCEPT_LATE = "accept late rows"
     HOLD_LATE = "accept late rows revert"
+    REHEARSE = "rehearse"
     CORRECT = "corrections apply"
     TAKE_BACK = "corrections revert"
 

@@ -60,6 +60,7 @@ PLACES = (
     Place("snapshots/**", True, "copies of all of these, and the names of their files"),
     Place(".snapshot-staging/**", True, "drafts of a snapshot or a restore, removed after it"),
     Place(".drill/**", True, "the clone of a drill, removed after it"),
+    Place(".experiment/**", True, "the clone of an experiment, removed after it"),
     Place(".rehearsal/**", True, "the clone of a rehearsal, removed after it"),
     Place("**", False, "everything else: results, incidents, documents, logs, run storage, evidence, reports"),
 )

@@ -253,6 +253,12 @@ class Settings(BaseModel):
     """A drill of the loss of a table is overdue after so many days."""
     drill_warehouse_days: float = Field(default=100, gt=0, le=36_500)
     """A drill of the loss of the warehouse is overdue after so many days."""
+    drill_home_days: float = Field(default=100, gt=0, le=36_500)
+    """A drill of the loss of the home is overdue after so many days; not asked for while snapshots lie in the home."""
+    drill_source_days: float = Field(default=35, gt=0, le=36_500)
+    """A drill of the outage of a source is overdue after so many days; not asked for where every source is real."""
+    rehearsal_days: float = Field(default=30, ge=0, le=3660)
+    """How often an experiment is rehearsed that does not say so itself; overdue a sixth later. 0: when somebody asks for it."""
     operations_url: str | None = None
     """SQLAlchemy URL of the operations store; by default SQLite in the home folder."""
     installation: str = Field(default="local", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")

@@ -441,9 +441,15 @@ _UPKEEP = {
         "",
     ),
     "snapshot_fresh": _Property("recovery_at_risk", False, "P2", "The newest snapshot is young enough.", ""),
-    "drill_ended": _Property("recovery_at_risk", False, "P2", "The last drill on schedule ran to its end.", ""),
-    "drills_met": _Property("recovery_at_risk", False, "P2", "The last drill of each kind met its objectives.", ""),
-    "drills_in_time": _Property("recovery_at_risk", False, "P2", "No drill is overdue.", ""),
+    "drill_ended": _Property("recovery_at_risk", False, "P2", "The last rehearsals on schedule ran to their end.", ""),
+    "drills_met": _Property(
+        "recovery_at_risk",
+        False,
+        "P2",
+        "The last drill of each kind met its objectives, the last experiment of each held.",
+        "",
+    ),
+    "drills_in_time": _Property("recovery_at_risk", False, "P2", "No drill and no experiment is overdue.", ""),
     "incidents_noticed": _Property(
         "recovery_at_risk", False, "P2", "Every step from failed checks to incidents ended well.", ""
     ),
@@ -453,7 +459,7 @@ _UPKEEP = {
 }
 _UPKEEP_RECOVERY = {
     "recovery_at_risk": "`reliability doctor` says which; then `reliability snapshot create`, or `reliability drill table-loss`. "
-    "Where a step failed, mend what its error says.",
+    "A refuted experiment names its claim in `drills/` of the home. Where a step failed, mend what its error says.",
     "capacity_low": "Make room or add memory; the incident ends by itself once there is enough.",
 }
 _RUNS = {

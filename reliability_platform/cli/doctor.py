@@ -200,13 +200,15 @@ def _snapshots(settings: Settings) -> str:
 
 
 def _drills(settings: Settings) -> str:
+    from reliability_platform.lab.calendar import calendar
     from reliability_platform.operations import operations_engine
-    from reliability_platform.recovery.drill_log import overdue
+    from reliability_platform.recovery.drill_log import Drill, overdue
 
-    late = overdue(settings, operations_engine(settings), utc_now())
+    late = overdue(calendar(settings), settings, operations_engine(settings), utc_now())
     if late:
-        raise _WrongError("; ".join(f"{words}: do it with `{hint(f'drill {name}')}`" for name, words in late.items()))
-    return "no drill is overdue"
+        do = {name: hint(f"{'drill' if name in set(Drill) else 'rehearse'} {name}") for name in late}
+        raise _WrongError("; ".join(f"{words}: do it with `{do[name]}`" for name, words in late.items()))
+    return "no drill and no experiment is overdue"
 
 
 def _sources(settings: Settings) -> str:
@@ -253,10 +255,11 @@ def _schedule(settings: Settings) -> str:
 
 
 def _upkeep(settings: Settings) -> str:
+    from reliability_platform.lab.calendar import calendar
     from reliability_platform.operations import operations_engine
     from reliability_platform.recovery.upkeep import findings
 
-    said = findings(settings, operations_engine(settings), utc_now())
+    said = findings(settings, operations_engine(settings), utc_now(), calendar(settings))
     wrong = [words for words in said.values() if words]
     if wrong:
         raise _WrongError("; ".join(wrong))

@@ -82,12 +82,13 @@ def source_outage(settings: Settings, as_json: bool) -> int:
 @home_option
 @json_option
 def list_drills(settings: Settings, as_json: bool) -> int:
-    """Show the drills that were done, and which are overdue."""
+    """Show the drills and experiments that were done, and which are overdue."""
+    from reliability_platform.lab.calendar import calendar
     from reliability_platform.operations import operations_engine
     from reliability_platform.recovery.drill_log import DrillLog, overdue
 
     engine = operations_engine(settings)
-    done, late = DrillLog(engine).all(), overdue(settings, engine, utc_now())
+    done, late = DrillLog(engine).all(), overdue(calendar(settings), settings, engine, utc_now())
     if as_json:
         print_json({"drills": [vars(one) for one in done], "overdue": {str(key): words for key, words in late.items()}})
         return ExitCode.NOT_HEALED if late else ExitCode.OK

@@ -33,7 +33,8 @@ ENDS_WITH: dict[ExitCode, dict[str, str]] = {
         "drill warehouse-loss": _MISSED,
         "drill home-loss": f"{_MISSED}, or the snapshots lie in the home: they would be lost with it",
         "drill source-outage": _MISSED,
-        "drill list": "a drill is overdue",
+        "drill list": "a drill or an experiment is overdue",
+        "rehearse": "a hypothesis was refuted, or the home is not in the steady state that the experiment begins with",
         "scorecard": "something keeps the run from being proved",
         "campaign": "a fault of medium or large size survived, a control raised an alarm, a kill was not survived, or a drill "
         "missed an objective",

@@ -60,6 +60,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "restore": "restore:restore",
         "withdraw": "withdraw:withdraw",
         "drill": "drill:drill",
+        "rehearse": "rehearse:rehearse",
     },
     "Prove": {
         "verify": "proof:verify",

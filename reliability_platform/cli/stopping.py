@@ -40,7 +40,7 @@ LINES = {
         ("run", "backfill", "inject", "plan", "heal", "publish", "withdraw", "snapshot", "restore", "quarantine"),
         GOES_ON,
     ),
-    **dict.fromkeys(("demo", "verify", "drill", "scorecard", "campaign"), BEGINS_ANEW),
+    **dict.fromkeys(("demo", "verify", "drill", "rehearse", "scorecard", "campaign"), BEGINS_ANEW),
 }
 """What is true of each command that is stopped. Of those that look or serve, and of what takes one step, no more than
 that it was: there is nothing to go on with.

@@ -1,19 +1,29 @@
-"""Snapshots and drills on schedule, and the checks of their age. Homes with nothing to lose yet are left alone."""
+"""Snapshots, drills and experiments on schedule, and the checks of their age. Homes with nothing to lose yet are left alone."""
 
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
+from sqlalchemy import Engine
 
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import PlatformError
+from reliability_platform.formats import joined
+from reliability_platform.incidents.documents.render import markdown
+from reliability_platform.lab.calendar import calendar
 from reliability_platform.lab.drills.drills import run_drill
 from reliability_platform.lab.drills.report import keep
+from reliability_platform.lab.experiments.experiment import file_of, read_experiment
+from reliability_platform.lab.experiments.judge import ExperimentStatus
+from reliability_platform.lab.experiments.report import blocks
+from reliability_platform.lab.experiments.report import keep as keep_experiment
+from reliability_platform.lab.experiments.run import run_experiment
+from reliability_platform.masking import error_text
 from reliability_platform.orchestration.catalog import PLATFORM_OWNERS
 from reliability_platform.orchestration.published_assets import published_as_audited
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
-from reliability_platform.recovery.drill_log import Drill, overdue
+from reliability_platform.recovery.drill_log import Drill, due, overdue
 from reliability_platform.recovery.retention import forget_snapshots
 from reliability_platform.recovery.upkeep import DRILL_ENDED, SNAPSHOT_TAKEN, attempting
 from reliability_platform.settings import Settings
@@ -23,8 +33,8 @@ from reliability_platform.warehouse.snapshots.manifest import read_snapshots
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 
 
-class DrillFailedError(PlatformError):
-    """A drill missed an objective, or what came back was not right."""
+class RehearsalFailedError(PlatformError):
+    """A drill missed an objective, a hypothesis was refuted, or one of them could not be done."""
 
 
 @dg.asset(
@@ -71,16 +81,16 @@ def snapshot_fresh(home: Home) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset=snapshot, name="recovery_drills__in_time", description="No drill is overdue.")
+@dg.asset_check(asset=snapshot, name="recovery_drills__in_time", description="No drill and no experiment is overdue.")
 @redact_errors
 def drills_in_time(home: Home) -> dg.AssetCheckResult:
     """A recovery that nobody has rehearsed for long may not work any more."""
     settings = home.settings
-    late = overdue(settings, home.engine, utc_now())
+    late = overdue(calendar(settings), settings, home.engine, utc_now())
     return dg.AssetCheckResult(
         passed=not late,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"overdue": list(late.values()), "recovery": "`reliability drill table-loss`, `… warehouse-loss`"},
+        metadata={"overdue": list(late.values()), "recovery": "`reliability doctor` says what to do"},
     )
 
 
@@ -91,40 +101,53 @@ snapshot_job = dg.define_asset_job(
 )
 
 
-def _drill(context: dg.OpExecutionContext, home: Home, drill: Drill) -> None:
-    settings = home.settings
-    with attempting(home.engine, DRILL_ENDED, utc_now()):
-        report = run_drill(settings, drill, utc_now)
-    path = keep(settings, home.engine, report)
-    context.add_output_metadata({"report": dg.MetadataValue.md(path.read_text()), "met": report.met})
-    if not report.met:
-        raise DrillFailedError(f"The drill {drill} missed its objectives: see {path.name} in the folder of drills.")
+class WhatToRehearse(dg.Config):
+    """Drills and experiments by name."""
+
+    names: list[str] = []  # noqa: RUF012 (Dagster's form of a default)
+    """Without any, those that are due."""
 
 
 @dg.op
 @redact_errors
-def lose_a_table(context: dg.OpExecutionContext, home: Home) -> None:
-    """On a clone of the home."""
-    _drill(context, home, Drill.TABLE_LOSS)
+def rehearse(context: dg.OpExecutionContext, config: WhatToRehearse, home: Home) -> None:
+    """One after the other, each on a clone of the home; one that fails stops no other."""
+    settings, engine = home.settings, home.engine
+    names = config.names or due(calendar(settings), engine, utc_now())
+    pages: dict[str, dg.MetadataValue] = {}  # type: ignore[type-arg]
+    missed, broken = list[str](), list[str]()
+    with attempting(engine, DRILL_ENDED, utc_now()):
+        for name in names:
+            try:
+                page, is_right = _rehearsed(settings, engine, name)
+            except Exception as error:  # whatever it was, the others are due as well
+                broken.append(f"{name}: {error_text(error)}")
+                continue
+            pages[name] = dg.MetadataValue.md(page)
+            missed += [] if is_right else [name]
+        context.add_output_metadata(pages)
+        if broken:
+            raise RehearsalFailedError("; ".join(broken))
+    if missed:
+        raise RehearsalFailedError(f"{joined(missed)} failed: the reports are in the folder of drills.")
 
 
-@dg.op
-@redact_errors
-def lose_the_warehouse(context: dg.OpExecutionContext, home: Home) -> None:
-    """On a clone of the home."""
-    _drill(context, home, Drill.WAREHOUSE_LOSS)
+def _rehearsed(settings: Settings, engine: Engine, name: str) -> tuple[str, bool]:
+    """The report of a drill or an experiment, and whether nothing in it is other than promised. A hypothesis that was not evaluated
+    breaks no promise: it is due again tomorrow, until it is overdue.
+    """
+    if name in set(Drill):
+        drill = run_drill(settings, Drill(name), utc_now)
+        return keep(settings, engine, drill).read_text(), drill.met
+    report = run_experiment(settings, name, read_experiment(file_of(name)), utc_now)
+    keep_experiment(settings, engine, report)
+    return markdown(blocks(report)), report.status is not ExperimentStatus.REFUTED
 
 
-@dg.job(description="Loses a table of a clone of the home and puts it back; measures and proves it.")
-def drill_table_loss() -> None:
-    """One drill."""
-    lose_a_table()
-
-
-@dg.job(description="Loses the warehouse of a clone of the home and puts it back; measures and proves it.")
-def drill_warehouse_loss() -> None:
-    """One drill."""
-    lose_the_warehouse()
+@dg.job(description="Does the drills and experiments that are due, on clones of the home; measures and proves them.")
+def rehearsals() -> None:
+    """What is due."""
+    rehearse()
 
 
 def _nothing_to_take(settings: Settings) -> str | None:
@@ -151,35 +174,21 @@ def daily_snapshot(home: Home) -> dg.RunRequest | dg.SkipReason:
 
 
 @dg.schedule(
-    job=drill_table_loss,
-    cron_schedule="0 5 1 * *",
+    job=rehearsals,
+    cron_schedule="0 5 * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="On the first of each month at 05:00 UTC.",
+    description="Every day at 05:00 UTC, after the snapshot: the drills and experiments that are due.",
 )
-def monthly_table_drill(home: Home) -> dg.RunRequest | dg.SkipReason:
-    """The loss of a table, where there is something to lose."""
+def daily_rehearsals(home: Home) -> dg.RunRequest | dg.SkipReason:
+    """One run for all that is due, where there is something to lose."""
     why_not = _nothing_to_lose(home.settings)
-    return dg.SkipReason(why_not) if why_not else dg.RunRequest()
+    if why_not:
+        return dg.SkipReason(why_not)
+    names = due(calendar(home.settings), home.engine, utc_now())
+    return dg.RunRequest(tags={"rehearsals": ", ".join(names)}) if names else dg.SkipReason("Nothing is due.")
 
 
-@dg.schedule(
-    job=drill_warehouse_loss,
-    cron_schedule="0 6 1 1,4,7,10 *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="On the first day of each quarter at 06:00 UTC.",
-)
-def quarterly_warehouse_drill(home: Home) -> dg.RunRequest | dg.SkipReason:
-    """The loss of the warehouse, where there is something to lose."""
-    why_not = _nothing_to_lose(home.settings)
-    return dg.SkipReason(why_not) if why_not else dg.RunRequest()
-
-
-recovery_jobs: list[Any] = [
-    snapshot_job,
-    drill_table_loss,
-    drill_warehouse_loss,
-]
+recovery_jobs: list[Any] = [snapshot_job, rehearsals]
 recovery_checks = [snapshot_fresh, drills_in_time]
-recovery_schedules = [daily_snapshot, monthly_table_drill, quarterly_warehouse_drill]
+recovery_schedules = [daily_snapshot, daily_rehearsals]

@@ -8,6 +8,7 @@ import dagster as dg
 
 from reliability_platform.clock import utc_now
 from reliability_platform.day_clock import Service
+from reliability_platform.lab.calendar import calendar
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.orchestration.schedules import daily_pipeline
@@ -36,7 +37,7 @@ def upkeep_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.SkipRea
     settings = home.settings
     engine, now = home.engine, utc_now()
     Service(engine).note(schedule_is_on(context.instance), now)
-    news = monitor_upkeep(settings, engine, now)
+    news = monitor_upkeep(settings, engine, now, calendar(settings))
     said = [f"{one.check}: {one.message}" for one in news] or ["Nothing new."]
     asked = ping(settings, now)
     return dg.SkipReason("; ".join(said if asked is None else [*said, asked]))

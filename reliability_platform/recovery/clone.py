@@ -63,7 +63,7 @@ def clone_of(settings: Settings, name: str = WORKSPACE) -> Iterator[Clone]:
 def _made(settings: Settings, workspace: Path) -> Clone:
     location = SnapshotLocation.of(settings)
     home, snapshots = workspace / "home", workspace / "snapshots"
-    inside = location.folder is not None and location.folder.resolve().is_relative_to(settings.home.resolve())
+    inside = location.lies_in(settings.home)
     clone = settings.apart(home).model_copy(update={"snapshot_url": str(snapshots) if inside else settings.snapshots})
     (workspace / "evidence").mkdir(parents=True)
     home.mkdir()

@@ -1,4 +1,4 @@
-"""The drills that were done, and which are overdue."""
+"""The drills and experiments that were done on clones of the home, and which of those that are due regularly are not."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +12,9 @@ from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import drills
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
+
+MAX_NAME = 40
+"""Characters of the name of a drill or an experiment; the store keeps no more."""
 
 
 class Drill(StrEnum):
@@ -29,11 +32,13 @@ class DrillDone:
 
     id: int
     drill: str
+    """A drill, or the name of an experiment."""
     began_at: datetime
     rows_lost: int
     recovery_seconds: float
     met: bool
-    """Whether it lost no more and took no longer than the objectives allow, and what came back is right."""
+    """Of a drill, whether it lost no more and took no longer than the objectives allow, and what came back is right; of an
+    experiment, whether its hypothesis held."""
     remark: str
 
 
@@ -44,11 +49,11 @@ class DrillLog:
         self._engine = engine
 
     def record(
-        self, drill: Drill, began_at: datetime, rows_lost: int, recovery_seconds: float, met: bool, remark: str
+        self, drill: str, began_at: datetime, rows_lost: int, recovery_seconds: float, met: bool, remark: str
     ) -> int:
         """Append one; returns its number."""
         values = {
-            "drill": drill.value,
+            "drill": str(drill),
             "began_at": began_at,
             "rows_lost": rows_lost,
             "recovery_seconds": recovery_seconds,
@@ -73,24 +78,35 @@ class DrillLog:
         return {str(row[0]): row[1] for row in rows}
 
 
-def intervals(settings: Settings) -> Mapping[Drill, timedelta]:
-    """How old the last success of a drill may be; the others are done when somebody wants to."""
-    return {
-        Drill.TABLE_LOSS: timedelta(days=settings.drill_table_days),
-        Drill.WAREHOUSE_LOSS: timedelta(days=settings.drill_warehouse_days),
-    }
+Calendar = Mapping[str, timedelta]
+"""Drill or experiment → how old its last success may be; what is not in it is done when somebody wants to."""
+DUE_AT = 6 / 7
+"""Of that age: a limit of 35 days is kept once a month, with days to spare for a rehearsal that fails."""
 
 
-def overdue(settings: Settings, engine: Engine, now: datetime) -> dict[Drill, str]:
-    """The drills that are due, with words. A home is young until an interval has passed since its first build."""
+def due(calendar: Calendar, engine: Engine, now: datetime) -> list[str]:
+    """What is to be done now: everything that never was, and whatever is about to be too old."""
+    last = DrillLog(engine).last_met()
+    return [name for name, limit in calendar.items() if name not in last or now - last[name] >= limit * DUE_AT]
+
+
+def overdue(calendar: Calendar, settings: Settings, engine: Engine, now: datetime) -> dict[str, str]:
+    """What is late, with words. A home is young until an interval has passed since its first build."""
     first = BuildJournal(engine, settings.builds).first_began_at()
     if first is None:
         return {}
     last = DrillLog(engine).last_met()
     found = {}
-    for drill, interval in intervals(settings).items():
-        since = last.get(drill.value, first)
-        if now - since > interval:
-            words = "has not been done with success" if drill.value not in last else "was last done with success"
-            found[drill] = f"{drill} {words} for {counted((now - since).days, 'day')}, {interval.days} is the limit"
+    for name, limit in calendar.items():
+        since = last.get(name, first)
+        if now - since > limit:
+            words = "has not been done with success" if name not in last else "was last done with success"
+            found[name] = f"{name} {words} for {counted((now - since).days, 'day')}, {limit.days} is the limit"
     return found
+
+
+def not_met(calendar: Calendar, engine: Engine) -> list[str]:
+    """What failed when it was done last, with its day: drills, and experiments that are still declared."""
+    last = {one.drill: one for one in DrillLog(engine).all()}
+    counts = {*Drill, *calendar}
+    return [f"{one.drill} of {one.began_at:%Y-%m-%d}" for one in last.values() if not one.met and one.drill in counts]

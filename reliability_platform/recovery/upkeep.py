@@ -21,7 +21,7 @@ from reliability_platform.day_clock import Service, scheduled_at
 from reliability_platform.formats import moment
 from reliability_platform.masking import error_text
 from reliability_platform.recovery.capacity import available_memory, free_room
-from reliability_platform.recovery.drill_log import DrillLog, overdue
+from reliability_platform.recovery.drill_log import Calendar, not_met, overdue
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
@@ -50,12 +50,6 @@ def stale_snapshot(settings: Settings, service_since: date, now: datetime) -> st
     return f"the newest snapshot {newest}; {settings.snapshot_max_age_hours:g} hours are allowed"
 
 
-def _drills_not_met(engine: Engine) -> str | None:
-    last = {one.drill: one for one in DrillLog(engine).all()}
-    failed = [f"{one.drill} of {one.began_at:%Y-%m-%d}" for one in last.values() if not one.met]
-    return f"the last drill missed its objectives: {', '.join(failed)}" if failed else None
-
-
 def _low(what: str, left: int | None, wanted: int, was_low: bool) -> str | None:
     limit = wanted * ENOUGH_AGAIN if was_low else wanted
     if left is None or not wanted or left >= limit:
@@ -69,19 +63,21 @@ def _room(settings: Settings) -> int:
     return min(map(free_room, places))
 
 
-def findings(settings: Settings, engine: Engine, now: datetime, low: set[str] | None = None) -> dict[str, str | None]:
+def findings(
+    settings: Settings, engine: Engine, now: datetime, calendar: Calendar, low: set[str] | None = None
+) -> dict[str, str | None]:
     """By check, what is wrong, or None. Empty for a home whose schedules are not on: nobody relies on it.
 
-    `low` names the checks that fail already.
+    `calendar` says what is to be rehearsed, `low` names the checks that fail already.
     """
     since = Service(engine).since()
     if since is None:
         return {}
-    low = low or set()
+    low, failed = low or set(), not_met(calendar, engine)
     return {
         "home__snapshot_fresh": stale_snapshot(settings, since, now),
-        "home__drills_in_time": "; ".join(overdue(settings, engine, now).values()) or None,
-        "home__drills_met": _drills_not_met(engine),
+        "home__drills_in_time": "; ".join(overdue(calendar, settings, engine, now).values()) or None,
+        "home__drills_met": f"failed when it was done last: {', '.join(failed)}" if failed else None,
         "home__room": _low("room", _room(settings), settings.min_free_room_megabytes, "home__room" in low),
         "home__memory": _low("memory", available_memory(), settings.min_free_memory_megabytes, "home__memory" in low),
     }
@@ -93,12 +89,12 @@ def _last(store: CheckStore) -> dict[str, CheckResult]:
     return {one.check: one for one in store.latest(checks=names)}  # in the order in which they were recorded
 
 
-def monitor_upkeep(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
+def monitor_upkeep(settings: Settings, engine: Engine, now: datetime, calendar: Calendar) -> list[CheckResult]:
     """Record what is newly wrong with the home, and what is mended."""
     store = CheckStore(engine)
     last = _last(store)
     failing = {name for name, one in last.items() if one.status is CheckStatus.FAILED}
-    said = findings(settings, engine, now, failing)
+    said = findings(settings, engine, now, calendar, failing)
     news = [change(last.get(check), check, words, now) for check, words in said.items()]
     fresh = [one for one in news if one is not None]
     store.record(fresh)
@@ -122,12 +118,12 @@ def attempting(engine: Engine, check: str, now: datetime) -> Iterator[None]:
     record(None)
 
 
-def notice(settings: Settings, engine: Engine, now: datetime) -> list[str]:
+def notice(settings: Settings, engine: Engine, now: datetime, calendar: Calendar) -> list[str]:
     """Look by hand, as the daemon does by itself: the incidents that are new or other by what was due and is not done."""
     store = CheckStore(engine)
     before = store.last_id()
     monitor_schedule(settings, engine, now)
-    monitor_upkeep(settings, engine, now)
+    monitor_upkeep(settings, engine, now, calendar)
     results = store.after(before, NEW_RESULTS)
     if not results:
         return []

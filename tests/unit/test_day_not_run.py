@@ -57,12 +57,12 @@ def incidents(engine: Engine) -> list[Incident]:
 def test_days_are_missed_while_the_daemon_is_down(settings: Settings, engine: Engine) -> None:
     """Two days without a daemon: one incident over both, seen by whoever looks first, and only once."""
     build(settings, engine, FIRST, FIRST, at(11, 2))
-    assert notice(settings, engine, at(12, 3, 59)) == []  # its turn was at two; two hours of patience
-    [one] = notice(settings, engine, at(13, 9))
+    assert notice(settings, engine, at(12, 3, 59), {}) == []  # its turn was at two; two hours of patience
+    [one] = notice(settings, engine, at(13, 9), {})
     [incident] = incidents(engine)
     assert (incident.id, incident.failure_class, incident.severity) == (one, "day_not_run", "P1")
     assert incident.partitions == [date(2026, 3, 11), date(2026, 3, 12)]
-    assert notice(settings, engine, at(13, 10)) == []
+    assert notice(settings, engine, at(13, 10), {}) == []
     assert "2026-03-12 02:00 UTC" in incident.signals[0].message
 
 
@@ -79,15 +79,15 @@ def test_nobody_waits_for_days_before_the_schedules_were_on(tmp_path: Path) -> N
     settings = load_settings(tmp_path / "other")
     engine = operations_engine(settings)
     build(settings, engine, date(2026, 1, 1), date(2026, 1, 30), at(10, 15))
-    assert notice(settings, engine, at(20, 12)) == [] and days_not_run(settings, engine, at(20, 12)) == []
+    assert notice(settings, engine, at(20, 12), {}) == [] and days_not_run(settings, engine, at(20, 12)) == []
     Service(engine).note(True, at(10, 15))
     Service(engine).note(False, at(10, 16))
-    assert notice(settings, engine, at(20, 12)) == []
+    assert notice(settings, engine, at(20, 12), {}) == []
 
 
 def test_it_heals_by_being_run_from_landing_on(settings: Settings, engine: Engine) -> None:
     """The policy acts by itself; whatever was run meanwhile is not run again; then the incident is over."""
-    [one] = notice(settings, engine, at(11, 9))
+    [one] = notice(settings, engine, at(11, 9), {})
     incident = IncidentStore(engine).get(one)
     assert obstacle(settings, engine, incident, at(11, 9)) is None
     done = act(settings, engine, one, at(11, 9), "test")
@@ -96,7 +96,7 @@ def test_it_heals_by_being_run_from_landing_on(settings: Settings, engine: Engin
     other = load_settings(settings.home.with_name("run_meanwhile"))
     theirs = operations_engine(other)
     Service(theirs).note(True, at(10, 15))
-    [same] = notice(other, theirs, at(11, 9))
+    [same] = notice(other, theirs, at(11, 9), {})
     build(other, theirs, FIRST, FIRST, at(11, 9, 30))
     monitor_runs(other, theirs, at(11, 9, 40))
     judged = [passed(name) for name, spec in CHECKS.items() if spec.blocking and "orders" in spec.sources]

@@ -20,7 +20,7 @@ from reliability_platform.lab.drills.drills import DrillReport, compare, run_dri
 from reliability_platform.lab.drills.report import keep
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.definitions import defs
-from reliability_platform.orchestration.disaster_recovery import daily_snapshot, monthly_table_drill
+from reliability_platform.orchestration.disaster_recovery import daily_rehearsals, daily_snapshot
 from reliability_platform.orchestration.local import QUIET
 from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.recovery.clone import WORKSPACE, clone_of
@@ -32,6 +32,7 @@ from tests.conftest import Platform, day
 from tests.unit.lived_in import state, twin
 
 pytestmark = pytest.mark.exhaustive
+CALENDAR = {Drill.TABLE_LOSS: timedelta(days=35), Drill.WAREHOUSE_LOSS: timedelta(days=100)}
 
 
 @pytest.fixture(scope="module")
@@ -170,14 +171,17 @@ def test_drills_become_due(home: Settings) -> None:
     engine = operations_engine(home)
     start = BuildJournal(engine, home.builds).first_began_at()
     assert start is not None
-    assert overdue(home, engine, start + timedelta(days=34)) == {}
-    assert list(overdue(home, engine, start + timedelta(days=36))) == [Drill.TABLE_LOSS]
+    assert overdue(CALENDAR, home, engine, start + timedelta(days=34)) == {}
+    assert list(overdue(CALENDAR, home, engine, start + timedelta(days=36))) == [Drill.TABLE_LOSS]
     log = DrillLog(engine)
     log.record(Drill.TABLE_LOSS, start + timedelta(days=36), 5, 1.0, False, "")
-    assert list(overdue(home, engine, start + timedelta(days=37))) == [Drill.TABLE_LOSS]
+    assert list(overdue(CALENDAR, home, engine, start + timedelta(days=37))) == [Drill.TABLE_LOSS]
     log.record(Drill.TABLE_LOSS, start + timedelta(days=37), 0, 1.0, True, "")
-    assert overdue(home, engine, start + timedelta(days=38)) == {}
-    assert list(overdue(home, engine, start + timedelta(days=101))) == [Drill.TABLE_LOSS, Drill.WAREHOUSE_LOSS]
+    assert overdue(CALENDAR, home, engine, start + timedelta(days=38)) == {}
+    assert list(overdue(CALENDAR, home, engine, start + timedelta(days=101))) == [
+        Drill.TABLE_LOSS,
+        Drill.WAREHOUSE_LOSS,
+    ]
 
 
 def test_dagster_takes_snapshots_and_judges_their_age(
@@ -195,10 +199,10 @@ def test_dagster_takes_snapshots_and_judges_their_age(
         found = {str(one.asset_key.path[-1]): one.passed for one in again.get_asset_check_evaluations()}
         assert [name for name, passed in found.items() if not passed] == ["agg_daily_funnel"]
         assert isinstance(daily_snapshot(dg.build_schedule_context(instance, resources=RESOURCES)), dg.RunRequest)
-        assert isinstance(monthly_table_drill(dg.build_schedule_context(instance, resources=RESOURCES)), dg.RunRequest)
+        assert isinstance(daily_rehearsals(dg.build_schedule_context(instance, resources=RESOURCES)), dg.RunRequest)
         monkeypatch.setenv("RELIABILITY_HOME", str(tmp_path / "empty"))
         assert isinstance(daily_snapshot(dg.build_schedule_context(instance, resources=RESOURCES)), dg.SkipReason)
-        assert isinstance(monthly_table_drill(dg.build_schedule_context(instance, resources=RESOURCES)), dg.SkipReason)
+        assert isinstance(daily_rehearsals(dg.build_schedule_context(instance, resources=RESOURCES)), dg.SkipReason)
 
 
 @pytest.mark.parametrize("drill", [Drill.TABLE_LOSS, Drill.SOURCE_OUTAGE])

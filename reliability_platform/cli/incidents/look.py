@@ -58,9 +58,12 @@ def list_incidents(settings: Settings, as_json: bool, **asked: Any) -> None:
     """Incidents, oldest first; after them, a line for each source with rejected rows that are too few for one."""
     engine = operations_engine(settings)
     if Service(engine).was_ever_on() and not is_alive(settings, utc_now()):  # what looks for it takes 1 s to import
+        from reliability_platform.lab.calendar import calendar
         from reliability_platform.recovery.upkeep import notice
 
-        notice(settings, engine, utc_now())  # what was due and is not done: no daemon is up to say so
+        notice(
+            settings, engine, utc_now(), calendar(settings)
+        )  # what was due and is not done: no daemon is up to say so
     found = IncidentStore(engine).find(*IncidentFilter(**asked).conditions)
     if as_json:
         print_json([summary_of(settings, incident, utc_now()).model_dump() for incident in found])

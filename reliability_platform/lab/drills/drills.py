@@ -16,7 +16,9 @@ from sqlalchemy import Engine
 
 from reliability_platform.clock import Clock, days
 from reliability_platform.contracts import CONTRACTS
+from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
+from reliability_platform.formats import seconds
 from reliability_platform.lab.clean import clean_sources
 from reliability_platform.lab.drills.baseline import missing_rows, published_tables, write_tables
 from reliability_platform.lab.oracle import verify
@@ -86,15 +88,21 @@ class DrillReport:
         )
 
     @property
+    def missed(self) -> list[str]:
+        """What keeps the drill from having met its objectives, in words; empty if it has."""
+        found = [*self.remarks, *(f"{one} is gone" for one in self.partitions_lost)]
+        if not self.verified:
+            found.append("what came back is not what was there before")
+        if self.rows_lost > self.objective_rows:
+            found.append(f"{counted(self.rows_lost, 'row')} lost, {self.objective_rows:,} allowed")
+        if self.recovery_seconds > self.objective_seconds:
+            found.append(f"{seconds(self.recovery_seconds)} to recover, {seconds(self.objective_seconds)} allowed")
+        return found
+
+    @property
     def met(self) -> bool:
         """Whether it is right, and within the objectives."""
-        return (
-            self.verified
-            and not self.remarks
-            and not self.partitions_lost
-            and self.rows_lost <= self.objective_rows
-            and self.recovery_seconds <= self.objective_seconds
-        )
+        return not self.missed
 
     def document(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -112,22 +120,33 @@ class DrillReport:
 
 def run_drill(settings: Settings, drill: Drill, clock: Clock, table: str | None = None) -> DrillReport:
     """Do one drill. The home stays as it is; the caller keeps the report. Raises `UsageError` if it cannot be done."""
-    if current_version(settings) is None or not settings.warehouse.exists():
-        raise UsageError(f"There is nothing to lose in {settings.home} yet: `reliability run` makes something.")
     if table is not None and drill is not Drill.TABLE_LOSS:
         raise UsageError(f"--table says which table is lost; {drill} loses more than one.")
+    can_be_lost(settings, drill, clock)
+    with clone_of(settings) as clone:
+        return drill_on(clone, drill, clock, table)
+
+
+def can_be_lost(settings: Settings, drill: Drill, clock: Clock) -> None:
+    """Raises `UsageError` where there is nothing to lose, or no snapshot: asked where the message names the home's own place."""
+    if current_version(settings) is None or not settings.warehouse.exists():
+        raise UsageError(f"There is nothing to lose in {settings.home} yet: `reliability run` makes something.")
     if drill is not Drill.SOURCE_OUTAGE:
-        newest_until(SnapshotLocation.of(settings), clock())  # asked here, where the message names the home's own place
+        newest_until(SnapshotLocation.of(settings), clock())
+
+
+def drill_on(clone: Clone, drill: Drill, clock: Clock, table: str | None = None) -> DrillReport:
+    """Do one drill on a clone that is there."""
+    settings = clone.settings
     report = DrillReport(
         drill, clock(), objective_seconds=settings.drill_rto_seconds, objective_rows=settings.drill_rpo_rows
     )
-    with clone_of(settings) as clone:
-        report.held_before = len(read_publication(clone.settings, clone.published.name).held)
-        DRILLS[drill](clone, report, clock, table)
-        if clean_sources(clone.settings):
-            with report.timed("oracle"):
-                compared = verify(clone.settings, landed_partitions(clone.settings))
-            report.oracle_equal = all(one.equal for one in compared)
+    report.held_before = len(read_publication(settings, clone.published.name).held)
+    DRILLS[drill](clone, report, clock, table)
+    if clean_sources(settings):
+        with report.timed("oracle"):
+            compared = verify(settings, landed_partitions(settings))
+        report.oracle_equal = all(one.equal for one in compared)
     return report
 
 

@@ -1,7 +1,9 @@
 """The report of a drill: JSON for programs, Markdown for people, an entry in the log for the calendar."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -69,8 +71,14 @@ def keep(settings: Settings, engine: Engine, report: DrillReport) -> Path:
     number = DrillLog(engine).record(
         report.drill, report.began_at, report.rows_lost, report.recovery_seconds, report.met, remark
     )
-    path = settings.drills / f"{number:04d}-{report.drill}.md"
-    document = json.dumps({"number": number, **report.document()}, indent=2, default=str)
-    write_atomically(path.with_suffix(".json"), (document + "\n").encode())
-    write_atomically(path, markdown(blocks(report)).encode())
+    return write_report(
+        settings, f"{number:04d}-{report.drill}", {"number": number, **report.document()}, blocks(report)
+    )
+
+
+def write_report(settings: Settings, name: str, document: Mapping[str, Any], page: Sequence[Block]) -> Path:
+    """Write a report as JSON and as Markdown; returns the Markdown file."""
+    path = settings.drills / f"{name}.md"
+    write_atomically(path.with_suffix(".json"), (json.dumps(document, indent=2, default=str) + "\n").encode())
+    write_atomically(path, markdown(page).encode())
     return path

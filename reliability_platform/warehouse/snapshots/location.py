@@ -99,6 +99,10 @@ class SnapshotLocation:
         """The folder, if the location is one of this machine."""
         return Path(self._root) if isinstance(self._fs, LocalFileSystem) else None
 
+    def lies_in(self, home: Path) -> bool:
+        """Whether the snapshots would be lost together with a home."""
+        return self.folder is not None and self.folder.resolve().is_relative_to(home.resolve())
+
     def _path(self, *parts: str) -> str:
         return "/".join([self._root, *parts])
 
