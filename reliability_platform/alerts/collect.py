@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from reliability_platform.alerts.channels import Channel
-from reliability_platform.alerts.ledger import Alert, AlertLedger
+from reliability_platform.alerts.ledger import HANDOVER, Alert, AlertLedger
 from reliability_platform.alerts.message import harmless
 from reliability_platform.alerts.routing.concerned import Audience, HearsAs, Router, holds
 from reliability_platform.counted import counted
@@ -97,8 +98,15 @@ class Collector:
             self.ledger.record(channel.name, self.dry_run, last, first)
             return len(first)
         entries = self._entries_after(known.position)
-        if not entries:
-            return 0
+        new = self._news(channel, entries)
+        if len(entries) < AT_ONCE:  # before all is read, what has not been told is not what somebody else was told
+            new += self._handed_over(channel, {one.incident_id for one in new})
+        if entries or new:
+            self.ledger.record(channel.name, self.dry_run, entries[-1][0] if entries else known.position, new)
+        return len(new)
+
+    def _news(self, channel: Channel, entries: Sequence[tuple[int, str, TimelineEntry]]) -> list[Alert]:
+        """What of these entries a channel should hear."""
         news: dict[str, list[int]] = defaultdict(list)
         for _, incident_id, entry in entries:
             if entry.kind in TOLD:
@@ -115,8 +123,25 @@ class Collector:
                         assert heard is not None
                         new.append(self._alert(channel, incident, number, heard, heard.incident.severity))
                         first_told = number if first_told is None else first_told
-        self.ledger.record(channel.name, self.dry_run, entries[-1][0], new)
-        return len(new)
+        return new
+
+    @cached_property
+    def _unanswered(self) -> list[Incident]:
+        """What is open, and nobody is on it."""
+        return [] if self.router is None else [one for one in self.store.open() if one.times.answered is None]
+
+    def _handed_over(self, channel: Channel, besides: Collection[str]) -> list[Alert]:
+        """What whoever has come on call since it began must know of: once, as the opening that they did not hear."""
+        if self.router is None or not self._unanswered or not self.router.is_on_call(channel.recipient):
+            return []
+        found, told = [], self.ledger.told(channel.name, self.dry_run, [one.id for one in self._unanswered])
+        for incident in self._unanswered:
+            with noted(self.store, incident, self.now, UNTOLD):
+                is_new = not told[incident.id] and incident.id not in besides
+                if is_new and self._role(channel, incident, len(incident.timeline)) is HearsAs.TEAM:
+                    heard = Heard(HANDOVER, "handed over: nobody is on it", incident, ends=False)
+                    found.append(self._alert(channel, incident, 1, heard, incident.severity))
+        return found
 
     def _openings(self, channel: Channel) -> Iterable[Alert]:
         """What a new channel hears: every incident that is open and concerns it, and nothing of those that are over."""
@@ -135,7 +160,7 @@ class Collector:
             return False
         role = self._role(channel, incident, number)
         if first_told is None:
-            return (role is HearsAs.TEAM and heard.event != "reminder") or (role is not None and heard.incident.is_open)
+            return role is not None and (heard.event != "reminder" if role is HearsAs.TEAM else heard.incident.is_open)
         role = role or self._role(channel, incident, first_told) or HearsAs.TEAM
         if role is HearsAs.TEAM:
             return heard.event != "reminder"

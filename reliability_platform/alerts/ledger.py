@@ -30,6 +30,8 @@ from reliability_platform.incidents.classes import Severity
 from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import alert_channels, alerts
 
+HANDOVER = "handover"
+"""The event of an alert of an incident that was open before its reader came on call."""
 HOLD = timedelta(seconds=90)
 """Longer than the longest delivery, so that nobody takes a channel from a dispatcher that is still sending."""
 
@@ -59,7 +61,7 @@ class Alert:
     channel: str
     dry_run: bool
     event: str
-    """`opened`, `state`, `severity`, `deadline` or `escalation`."""
+    """`opened`, `state`, `severity`, `deadline`, `escalation`, `burn`, `update`, `reminder` or `handover`."""
     summary: str
     severity: Severity
     at: datetime

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from reliability_platform.alerts.ledger import Alert
+from reliability_platform.alerts.ledger import HANDOVER, Alert
 from reliability_platform.alerts.policy import URGENT
 from reliability_platform.counted import counted
 from reliability_platform.formats import moment, plain, span
@@ -85,7 +85,9 @@ def headline(incident: Incident, news: Sequence[Alert]) -> str:
     """One line: how bad, what happened, what it is, where."""
     events = {alert.event for alert in news}
     state = incident.state.value.replace("_", " ")
-    if "opened" in events:
+    if HANDOVER in events and incident.state not in ENDED:
+        what = f"open since {moment(incident.detected_at)}, nobody is on it"
+    elif "opened" in events:
         what = f"opened, now {state}" if incident.state in ENDED else "opened"
     elif "escalation" in events and incident.state not in ENDED:
         what = next(alert.summary for alert in reversed(news) if alert.event == "escalation")
@@ -166,7 +168,11 @@ def compose(
         title = headline(only, news[only.id]) if letter is None else harmless(letter.title, MAX_LINE)
         lines = _single(only, news[only.id], around) if letter is None else _to_owner(only, news[only.id], letter)
     else:
-        title = f"{counted(len(ids), 'incident')} changed, the worst is {min(incidents[one].severity for one in ids)}"
+        handed_over = {alert.event for one in ids for alert in news[one]} == {HANDOVER}
+        title = counted(len(ids), "incident") + (
+            " are open and nobody is on them; you are on call" if handed_over else " changed"
+        )
+        title += f", the worst is {min(incidents[one].severity for one in ids)}"
         more = [f"- and {len(ids) - LISTED} more"] if len(ids) > LISTED else []
         lines = [f"- {headline(incidents[one], news[one])} ({one})" for one in ids[:LISTED]]
         lines += [*more, "All of them: reliability incidents list"]

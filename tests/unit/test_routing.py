@@ -233,6 +233,36 @@ def test_a_gap_in_the_rotation_is_named_and_filled(post: Post, routed: Callable[
     assert not post.told("anna")
 
 
+def test_who_comes_on_call_is_told_once_of_what_nobody_has_answered(post: Post, routed: Callable[..., Routed]) -> None:
+    """At the change of the shift the one who was told goes home: what he did not answer is nobody's."""
+    shifts = "[{recipient: anna, from: 2026-02-01T08:00, until: 2026-02-01T13:00}, "
+    shifts += "{recipient: security, from: 2026-02-01T13:00, until: 2026-02-01T18:00}]"
+    begin, end = FILE.index("[{recipient: anna, from"), FILE.index(", otherwise: [team]}")
+    platform = routed(FILE[:begin] + shifts + FILE[end:].partition("escalation:")[0])
+    worst = [platform.open(severity, source="web_events", root_dataset="stg_web_events") for severity in ("P1", "P0")]
+    answered, small = platform.open("P1", source="web_events"), platform.open("P3", source="web_events")
+    platform.move(answered, State.ACKNOWLEDGED)
+    platform.tick()
+    platform.pass_by(minutes=59)
+    assert platform.tick().new == 0 and not post.told("security")
+    before = len(post.told("anna"))
+    for _ in range(3):
+        platform.pass_by(minutes=2)
+        platform.tick()
+    [message] = post.told("security")
+    assert message["title"] == "2 incidents are open and nobody is on them; you are on call, the worst is P0"
+    first, second = message["message"].splitlines()[:2]
+    assert first.startswith("- P0 open since 2026-02-01 12:00 UTC, nobody is on it") and worst[0] in second
+    assert answered not in message["message"] and small not in message["message"]
+    assert len(post.told("anna")) == before, "she has heard of it"
+    platform.move(worst[1], State.ACKNOWLEDGED)
+    platform.tick()
+    assert post.told("security")[-1]["title"].startswith("P0 acknowledged"), "and of what follows"
+    platform.now = platform.now.replace(hour=18, minute=1)  # nobody is on call: those who stand in are told, too
+    platform.tick()
+    assert "P1 open since" in json.dumps(post.told("team")[-1]) and worst[1] not in post.told("team")[-1]["message"]
+
+
 def test_a_storm_is_one_message_for_each_and_all_of_it_is_told(post: Post, routed: Callable[..., Routed]) -> None:
     """A person reads the worst first, and not one message for each incident."""
     platform = routed()

@@ -80,6 +80,10 @@ class Router:
             self._on_call[rotation] = on_call(self.settings, self.routing, rotation, self.now, asks=self.asks)
         return self._on_call[rotation]
 
+    def is_on_call(self, recipient: str) -> bool:
+        """Whether somebody is told for a rotation now, also in place of somebody else."""
+        return any(recipient in self.on_call(one).recipients for one in self.routing.rotations)
+
     @property
     def duties(self) -> list[OnCall]:
         """What was found out about the rotations so far."""
