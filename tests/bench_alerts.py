@@ -88,7 +88,7 @@ class Told:
         """Messages, and in how many of them an incident stands for one person."""
         each = sorted(self.of_incident.values())
         return {
-            "messages": dict(self.messages),
+            "messages": dict(sorted(self.messages.items())),
             "per_incident_and_person": {"median": statistics.median(each), "most": each[-1]} if each else {},
         }
 
@@ -196,7 +196,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         found: dict[str, Any] = {
-            "load": os.getloadavg()[0],
+            "load": round(os.getloadavg()[0], 1),
             "storm": of_storm(folder),
             "demo": of_demo(asked.demo, folder),
         }

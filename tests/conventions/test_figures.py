@@ -68,3 +68,19 @@ def test_the_comparison_with_others_is_what_was_measured() -> None:
     page = (PROJECT_ROOT / "docs" / "explanation" / "comparison.md").read_text()
     assert measured["command"] in page
     assert page.endswith(f"## Figures\n\n{markdown(measured)}\n")
+
+
+def test_what_is_said_of_alerts_is_what_was_measured() -> None:
+    """Seconds to the first message, and how many of them a person gets."""
+    name = f"alerts-{version('reliability-platform')}.json"
+    kept = json.loads((PROJECT_ROOT / "docs" / "measurements" / name).read_text())
+    seconds = [one["seconds"] for one in kept["first_message"]]
+    demo, each = kept["demo"], kept["demo"]["per_incident_and_person"]
+    owners = max(count for who, count in demo["messages"].items() if who.startswith("owner"))
+    said = " ".join(PAGE.split())
+    assert kept["over_the_limit"] == [] and name in said and f"a load of {kept['load']}:" in said
+    assert f"{min(seconds)} to {max(seconds)} s ({len(seconds)} bad deliveries; the aim is 20)" in said
+    assert f"Of the {demo['incidents']} incidents of the demo" in said
+    assert f"in {each['median']} messages (median; {each['most']} at the most)" in said
+    assert f"on call got {demo['messages']['oncall']} messages, an owner {owners} at the most" in said
+    assert f"at once everybody got {max(kept['storm']['messages'].values())} messages at the most" in said
