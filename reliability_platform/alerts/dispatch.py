@@ -18,7 +18,7 @@ from reliability_platform.alerts.policy import MAX_ATTEMPTS, URGENT, WINDOW, wai
 from reliability_platform.alerts.routing.concerned import HearsAs, Router
 from reliability_platform.alerts.routing.declared import routing_of
 from reliability_platform.alerts.routing.due import note_due
-from reliability_platform.alerts.tickets.shapes import shape_of
+from reliability_platform.alerts.tickets.kinds import shape_of
 from reliability_platform.alerts.tickets.text import TICKET
 from reliability_platform.checks.steps import ALERTS_TOLD, Step, steps
 from reliability_platform.counted import counted

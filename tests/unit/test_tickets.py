@@ -1,6 +1,7 @@
 """One ticket for each incident, in each kind of tracker, whatever is retried, killed, slow, limited or untrue."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,23 +12,42 @@ import pytest
 from reliability_platform.alerts.channels import Channel
 from reliability_platform.alerts.delivery import Delivered
 from reliability_platform.alerts.message import AlertMessage
+from reliability_platform.alerts.routing.declared import routing_of
 from reliability_platform.alerts.status import channel_statuses
 from reliability_platform.alerts.tickets import speak
+from reliability_platform.alerts.tickets.template import read_template
 from reliability_platform.cli.main import cli
+from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import State
-from reliability_platform.settings import Settings
+from reliability_platform.settings import PROJECT_ROOT, Settings
 from tests.unit.alerting import TOKEN, Ground, in_process, refusal, routing_at
 from tests.unit.ticketing import TrackerServer, slow
 
-KINDS = ("github", "gitlab", "jira", "servicenow")
+KINDS = ("github", "gitlab", "jira", "jira_data_center", "servicenow", "template")
 RETRIED = ["github", *(pytest.param(one, marks=pytest.mark.exhaustive) for one in KINDS[1:])]
 """What is retried goes the same way for each kind: one stands for all where minutes count."""
 OF_KIND = {
     "github": "project: acme/data",
     "gitlab": "project: acme/data",
     "jira": "project: DATA, user: bot@example.com, closing: done, reopening: to do, fields: {priority: {name: High}}",
+    "jira_data_center": "project: DATA, closing: done, reopening: to do, fields: {priority: {name: High}}",
     "servicenow": "user: bot",
+    "template": "template: desk.ticket.yml",
 }
+DESK = """
+headers: {X-Desk-Key: "Desk {token}", Accept: application/json}
+key: nr
+find: {path: /desk/tickets, query: {external: "{marker}", page: "{page}"}, tickets: found, marker: external.id}
+open:
+  path: /desk/tickets
+  body: {about: "{title}", text: "{body}", external: {id: "{marker}"}, tags: [data, "{severity}"], urgent: true}
+  ticket: made
+update: {path: "/desk/tickets/{key}/notes", body: {text: "{comment}"}}
+said: {method: GET, path: "/desk/tickets/{key}/notes"}
+close: {method: PATCH, path: "/desk/tickets/{key}", body: {status: done, why: "{words}"}}
+reopen: {method: PATCH, path: "/desk/tickets/{key}", body: {status: open}}
+link: "/desk/{key}"
+"""
 FILE = """
 recipients: {{team: {{channels: [env:NOBODY]}}}}
 routes: [{{name: all, tell: [team]}}]
@@ -46,6 +66,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
     def make(kind: str, **settings: Any) -> Kept:
         servers.append(TrackerServer(kind))
+        (tmp_path / "desk.ticket.yml").write_text(DESK)
         text = FILE.format(kind=kind, url=servers[-1].url, more=OF_KIND[kind])
         return Ground(tmp_path / "home", routing_file=routing_at(tmp_path, text), **settings), servers[-1]
 
@@ -211,7 +232,11 @@ def test_a_storm_opens_tickets_the_worst_first_and_within_the_cap(kept: Callable
 @pytest.mark.parametrize(
     ("said", "instead", "error"),
     [
-        ("kind: jira", "kind: jera", "must be one of github, gitlab, jira, servicenow: do you mean jira?"),
+        (
+            "kind: jira",
+            "kind: jera",
+            "must be one of github, gitlab, jira, jira_data_center, servicenow, template: do you mean jira?",
+        ),
         ("token: env:BOARD_TOKEN", "token: s3cr3t", "a token never stands in a file"),
         ("closing: done, ", "", "give closing"),
         ("closing: done", "closng: done", "there is no such key: do you mean closing"),
@@ -230,6 +255,61 @@ def test_a_wrong_tracker_is_refused_with_its_line(said: str, instead: str, error
     text = FILE.format(kind="jira", url="https://jira.example.com", more=OF_KIND["jira"])
     words = refusal(tmp_path, text, said, instead)
     assert error in words and "line 6" in words and "s3cr3t" not in words
+
+
+@pytest.mark.parametrize(
+    ("said", "instead", "error"),
+    [
+        ('about: "{title}"', 'about: "Data: {title}"', "open.body.about: {title} must be the whole text"),
+        (
+            'about: "{title}"',
+            'about: "{titel}"',
+            "there is no {titel} here: do you mean title; allowed: {title}, {body}",
+        ),
+        ('id: "{marker}"', "id: 7", "open.body: it must hold {marker}"),
+        ('tags: [data, "{severity}"]', "tags: [.nan]", "open.body: it is no JSON"),
+        ("path: /desk/tickets\n", 'path: "/desk/{title}"\n', "open.path: only {key} may stand within a path"),
+        ('"/desk/{key}"', '"/../{key}"', "it must name a place below the url"),
+        ("path: /desk/tickets,", "path: https://other.example,", "find.path: it is no path such as /tickets"),
+        ('"Desk {token}"', "s3cr3t", "headers.X-Desk-Key: a secret never stands in a file"),
+        ("X-Desk-Key", "Host", "headers.Host: it is set by the platform"),
+        ("method: PATCH", "method: DELETE", "Input should be 'GET', 'POST', 'PUT' or 'PATCH'"),
+        ("said:", "sayd:", "sayd: Extra inputs are not permitted"),
+        ("key: nr", "kye: nr", "key: Field required"),
+    ],
+)
+def test_a_template_that_would_fail_at_night_is_refused_with_its_line(
+    said: str, instead: str, error: str, tmp_path: Path
+) -> None:
+    """Where a value could become more than a value, too."""
+    assert said in DESK
+    (tmp_path / "desk.ticket.yml").write_text(DESK.replace(said, instead, 1))
+    text = FILE.format(kind="template", url="https://desk.example.com", more=OF_KIND["template"])
+    words = refusal(tmp_path, text, "  board:", "  desk:")
+    assert words.startswith("desk.ticket.yml, line ") and error in words and "s3cr3t" not in words
+
+
+def test_a_template_is_read_again_when_it_has_changed(kept: Callable[[str], Kept]) -> None:
+    """And names a file beside routing.yml alone."""
+    platform, _ = kept("template")
+    file = platform.settings.routing_file
+    assert file is not None and routing_of(platform.settings) is not None
+    (file.parent / "desk.ticket.yml").write_text(DESK.replace("status: done", "state: done"))
+    changed = routing_of(platform.settings)
+    assert changed is not None and changed.trackers["board"].place.template["close"]["body"]["state"] == "done"
+    for name in ("../desk.ticket.yml", "other.ticket.yml", "desk.yml"):
+        file.write_text(file.read_text().replace("desk.ticket.yml", name))
+        with pytest.raises(UsageError, match=r"as desk\.ticket\.yml|cannot be read"):
+            routing_of(platform.settings)
+        file.write_text(file.read_text().replace(name, "desk.ticket.yml"))
+
+
+def test_the_template_of_the_guide_is_one(tmp_path: Path) -> None:
+    """Whoever copies it begins with something that works."""
+    guide = (PROJECT_ROOT / "docs" / "how-to" / "alerts.md").read_text()
+    [block] = [one for one in re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL) if "headers:" in one]
+    (tmp_path / "desk.ticket.yml").write_text(block)
+    assert read_template(tmp_path / "desk.ticket.yml").key == "id"
 
 
 def test_what_would_be_asked_for_is_shown(kept: Callable[[str], Kept], capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,6 +79,25 @@ FORMS: dict[str, dict[str, dict[str, Any]]] = {
             {"jql": TEXT}, fields={"type": "array", "items": TEXT}, maxResults={"type": "integer", "maximum": 5_000}
         ),
     },
+    "jira_data_center": {
+        "POST /rest/api/2/issue": _form({"fields": _form(
+            {
+                "project": _form({"key": {"const": "DATA"}}), "issuetype": _form({"name": {"const": "Task"}}),
+                "summary": {**TEXT, "maxLength": 254, "pattern": r"^[^\n\r]*$"},
+            },
+            description={"type": "string", "maxLength": 32_767}, labels=LABELS, priority=_form({"name": TEXT}),
+        )}),
+        "POST /rest/api/2/issue/N/comment": _form({"body": {**TEXT, "maxLength": 32_767}}),
+        "POST /rest/api/2/issue/N/transitions": _form({"transition": _form({"id": TEXT})}),
+        "POST /rest/api/2/search": _form(
+            {"jql": TEXT}, fields={"type": "array", "items": TEXT}, maxResults={"type": "integer", "maximum": 1_000}
+        ),
+    },
+    "template": {
+        "POST /desk/tickets": _form({"about": TEXT, "text": TEXT, "external": _form({"id": TEXT}), "tags": LABELS, "urgent": {"const": True}}),
+        "POST /desk/tickets/N/notes": _form({"text": TEXT}),
+        "PATCH /desk/tickets/N": _form({"status": {"enum": ["open", "done"]}}, why=TEXT),
+    },
     "servicenow": {
         "POST /api/now/table/incident": _form(
             {"short_description": {**TEXT, "maxLength": 160}}, description={"type": "string", "maxLength": 4_000},
@@ -90,6 +109,7 @@ FORMS: dict[str, dict[str, dict[str, Any]]] = {
     },
 }  # fmt: skip
 SECRET = {"github": ("Authorization", "Bearer "), "gitlab": ("PRIVATE-TOKEN", ""), "jira": ("Authorization", "Basic "),
+          "jira_data_center": ("Authorization", "Bearer "), "template": ("X-Desk-Key", "Desk "),
           "servicenow": ("Authorization", "Basic ")}  # fmt: skip
 
 
@@ -148,7 +168,7 @@ class TrackerServer:
     @staticmethod
     def place(asked: str) -> tuple[str, int]:
         """The request with N for the ticket, and its place."""
-        found = re.search(r"/(?:DATA-|sys)?(\d+)(?=/|$)", asked.replace("/api/3/", "/api/three/"))
+        found = re.search(r"/(?:DATA-|sys)?(\d+)(?=/|$)", re.sub(r"/api/\d/", "/api/version/", asked))
         if found is None:
             return asked, 0
         return asked.replace(found[0], "/N"), int(found[1]) - 1
@@ -200,13 +220,13 @@ class TrackerServer:
         return {"id": 1}
 
     def _jira(self, asked: str, number: int, body: Any, _query: dict[str, str]) -> Any:
-        if asked.endswith("/search/jql"):
+        if "/search" in asked:
             wanted = re.search(r'labels = "(\w+)"', body["jql"])
             return {"isLast": True, "issues": [
                 {"id": str(place), "key": f"DATA-{place}", "fields": {"labels": one["fields"]["fields"]["labels"]}}
                 for place, one in enumerate(self.tickets, 1) if wanted and wanted[1] in one["fields"]["fields"]["labels"]
             ]}  # fmt: skip
-        if asked == "POST /rest/api/3/issue":
+        if asked.endswith("/issue"):
             place = self._open(body)
             return {"id": str(10_000 + place), "key": f"DATA-{place}", "self": "…"}
         ticket = self.tickets[number]
@@ -222,6 +242,16 @@ class TrackerServer:
                 return None
             return {"transitions": ways}
         return {"fields": {"status": {"statusCategory": {"key": "new" if ticket["open"] else "done"}}}}
+
+    _jira_data_center = _jira
+
+    def _template(self, asked: str, number: int, body: Any, query: dict[str, str]) -> Any:
+        if asked == "POST /desk/tickets":
+            return {"made": {"nr": self._open(body)}}
+        if asked == "GET /desk/tickets":
+            place, page = [*enumerate(self.tickets, 1)], int(query["page"]) - 1
+            return {"found": [{"nr": nr, "external": one["fields"]["external"]} for nr, one in place[page : page + 1]]}
+        return self._noted(asked, number, {**body, "body": body.get("text")}, "status", "done")
 
     def _servicenow(self, asked: str, number: int, body: Any, query: dict[str, str]) -> Any:
         if asked.startswith("POST"):

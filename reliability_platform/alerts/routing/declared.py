@@ -3,6 +3,7 @@
 What is wrong is said with its line. Secrets do not stand there: a channel is a reference to where its URL is.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -12,9 +13,19 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from reliability_platform.alerts.tickets.shapes import TrackerPlace
+from reliability_platform.alerts.tickets.template import TicketTemplate, read_template
 from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
 from reliability_platform.contracts import SOURCES
 from reliability_platform.credentials import HOW, is_reference
@@ -25,6 +36,8 @@ from reliability_platform.strict_yaml import Location, StrictYaml
 
 OWN = "routing.yml"
 """The file of a project, beside its contracts."""
+TEMPLATES, TEMPLATE_NAME = "*.ticket.yml", re.compile(r"[A-Za-z0-9_-]{1,80}\.ticket\.yml")
+"""The templates of trackers, beside it."""
 SOURCE_OWNER, READER_OWNERS = "source_owner", "reader_owners"
 """Instead of a recipient: whoever owns the sources concerned by their contracts, and whoever owns each exposure downstream."""
 OWNERS = (SOURCE_OWNER, READER_OWNERS)
@@ -73,6 +86,13 @@ def _open_place(place: str) -> str:
         if parts.username or parts.password or parts.query or not parts.hostname:
             raise ValueError(f"a calendar's URL with a user or a query is a secret, and one needs a host: {HOW}")
     return place
+
+
+def _template(name: object, info: ValidationInfo) -> TicketTemplate:
+    """Of a file beside the routing file, by its name."""
+    if not isinstance(name, str) or not TEMPLATE_NAME.fullmatch(name):
+        raise ValueError("it is the name of a file beside routing.yml, as desk.ticket.yml")
+    return read_template(Path((info.context or {}).get("folder", ".")) / name)
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", strict=True)]
@@ -198,7 +218,7 @@ class Escalation(_Declared):
 class Tracker(_Declared):
     """Where a ticket is opened for each of some incidents, and closed with it."""
 
-    kind: Literal["github", "gitlab", "jira", "servicenow"]
+    kind: Literal["github", "gitlab", "jira", "jira_data_center", "servicenow", "template"]
     project: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}$", strict=True)] = "incident"
     """`owner/name` of GitHub, the path of a project of GitLab, the key of a Jira project, the table of ServiceNow."""
     url: Annotated[str, Field(strict=True, max_length=400), AfterValidator(_open_address)] = ""
@@ -215,16 +235,20 @@ class Tracker(_Declared):
     """The transition of Jira that opens again; without it, a comment says so."""
     fields: dict[str, Any] = {}
     """What else a new ticket is given, in the words of its API."""
+    template: Annotated[TicketTemplate | None, BeforeValidator(_template)] = None
+    """The file beside routing.yml that says how a tracker of the kind `template` is spoken to."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> "Tracker":
         if not self.url and self.kind not in _HOSTS:
             raise ValueError(f"give the url of your {self.kind}")
-        if self.kind == "jira" and self.closing is None:
+        if (self.kind == "template") != (self.template is not None):
+            raise ValueError("a tracker of the kind template, and no other, has a template")
+        if self.kind in _JIRA and self.closing is None:
             raise ValueError("give closing: the name or id of the transition of your workflow that closes a ticket")
-        if self.kind != "servicenow" and "project" not in self.model_fields_set:
+        if self.kind not in ("servicenow", "template") and "project" not in self.model_fields_set:
             raise ValueError("give project")
-        if self.kind == "jira" and not self.project.isidentifier():
+        if self.kind in _JIRA and not self.project.isidentifier():
             raise ValueError("the project of Jira is its key, as DATA")
         if self.kind in ("github", "gitlab") and ("/" not in self.project or ".." in self.project):
             raise ValueError(f"the project of {self.kind} is its path, as team/data")
@@ -242,10 +266,12 @@ class Tracker(_Declared):
             closing=self.closing or _CLOSE_CODE,
             reopening=self.reopening or "",
             fields=self.fields,
+            template={} if self.template is None else self.template.model_dump(),
         )
 
 
 _HOSTS = {"github": "https://api.github.com", "gitlab": "https://gitlab.com"}
+_JIRA = ("jira", "jira_data_center")
 _CLOSE_CODE = "Solved (Permanently)"
 """Of ServiceNow, as it comes."""
 
@@ -346,17 +372,18 @@ def routing_of(settings: Settings) -> Routing | None:
     if path is None:
         return None
     try:
-        return read_routing(path, path.stat().st_mtime_ns)
+        files = [path, *sorted(path.parent.glob(TEMPLATES))]
+        return read_routing(path, tuple((one.name, one.stat().st_mtime_ns) for one in files))
     except OSError as error:
         raise UsageError(f"The routing file {path} cannot be read: {error.strerror}.") from None
 
 
 @lru_cache(maxsize=4)
-def read_routing(path: Path, _stamp: int = 0) -> Routing:
+def read_routing(path: Path, _stamp: object = 0) -> Routing:
     """The routing of a file. Raises `UsageError`."""
     file = StrictYaml.of_file(path, path.name)
     try:
-        declared = Routing.model_validate(file.content)
+        declared = Routing.model_validate(file.content, context={"folder": path.parent})
     except ValidationError as error:
         first = error.errors()[0]
         raise file.problem(

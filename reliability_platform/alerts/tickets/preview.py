@@ -9,7 +9,7 @@ from reliability_platform.alerts.ledger import Alert
 from reliability_platform.alerts.message import MessageContext
 from reliability_platform.alerts.routing.concerned import holds
 from reliability_platform.alerts.routing.declared import Routing
-from reliability_platform.alerts.tickets.shapes import planned
+from reliability_platform.alerts.tickets.kinds import planned
 from reliability_platform.alerts.tickets.text import TICKET, known_ticket, ticket_task
 from reliability_platform.incidents.model import Incident
 

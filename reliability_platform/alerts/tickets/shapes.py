@@ -1,7 +1,7 @@
 """The requests that each kind of tracker understands, and what its answers say. Nothing is sent here.
 
 From the published references: GitHub REST 2022-11-28 (issues, comments), GitLab REST v4 (issues, notes), Jira Cloud REST v3
-(issue, comment, transitions, search/jql), ServiceNow Table API (incident, sys_journal_field).
+(issue, comment, transitions, search/jql), Jira Data Center REST v2 (the same, search), ServiceNow Table API (incident, sys_journal_field).
 """
 
 import base64
@@ -37,6 +37,8 @@ class TrackerPlace:
     closing: str = ""
     reopening: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
+    template: Mapping[str, Any] = field(default_factory=dict)
+    """How a tracker of a team's own is spoken to (`TicketTemplate`)."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def _listed(answer: Any) -> list[Mapping[str, Any]]:
     return answer
 
 
-def _key(answer: Any, *names: str) -> str:
+def key_of(answer: Any, *names: str) -> str:
     """The key of a ticket within an answer, as text."""
     for name in names:
         answer = answer.get(name) if isinstance(answer, dict) else None
@@ -84,27 +86,27 @@ class Shape(ABC):
         """The key of the ticket, and whether another page may have it."""
 
     @abstractmethod
-    def create(self, title: str, body: Any, marker: str) -> TrackerRequest:
-        """Open a ticket."""
+    def create(self, task: Mapping[str, Any]) -> TrackerRequest:
+        """Open a ticket. Tasks are those of `ticket_task`."""
 
     @abstractmethod
     def created(self, answer: Any) -> str:
         """The key of the ticket that was opened."""
 
     @abstractmethod
-    def comment(self, key: str, body: Any) -> TrackerRequest:
+    def comment(self, key: str, task: Mapping[str, Any]) -> TrackerRequest:
         """Say something on a ticket."""
 
     @abstractmethod
-    def comments(self, key: str, mark: str, since: str) -> TrackerRequest:
-        """Ask for what was said on it, the part in which a mark would be."""
+    def comments(self, key: str, mark: str, since: str) -> TrackerRequest | None:
+        """Ask for what was said on it, the part in which a mark would be; None where it cannot be asked."""
 
     @abstractmethod
-    def close(self, key: str, words: str) -> TrackerRequest | None:
+    def close(self, key: str, task: Mapping[str, Any]) -> TrackerRequest | None:
         """Close it; None where the tracker must be asked for its ways first (`transitions`)."""
 
     @abstractmethod
-    def reopen(self, key: str) -> TrackerRequest | None:
+    def reopen(self, key: str, task: Mapping[str, Any]) -> TrackerRequest | None:
         """Open it again; None as for `close`."""
 
     @abstractmethod
@@ -127,17 +129,18 @@ class _ListedIssues(Shape):
     def found(self, answer: Any, marker: str) -> tuple[str | None, bool]:
         """By the marker; the oldest, if there are two."""
         issues = _listed(answer)
-        keys = [_key(one, self.number) for one in issues if marker in str(one.get(self.text))]
+        keys = [key_of(one, self.number) for one in issues if marker in str(one.get(self.text))]
         return (min(keys, key=int) if keys else None), len(issues) >= PAGE
 
-    def create(self, title: str, body: Any, marker: str) -> TrackerRequest:
+    def create(self, task: Mapping[str, Any]) -> TrackerRequest:
         """Title and Markdown."""
-        del marker
-        return TrackerRequest("POST", self._path(), {**self.place.fields, "title": title, self.text: body})
+        return TrackerRequest(
+            "POST", self._path(), {**self.place.fields, "title": task["title"], self.text: task["body"]}
+        )
 
     def created(self, answer: Any) -> str:
         """Its number within the project."""
-        return _key(answer, self.number)
+        return key_of(answer, self.number)
 
 
 class GitHub(_ListedIssues):
@@ -160,22 +163,23 @@ class GitHub(_ListedIssues):
         query = {"state": "all", "since": since, "sort": "created", "direction": "desc"}
         return TrackerRequest("GET", self._path(), None, {**query, "per_page": str(PAGE), "page": str(page)})
 
-    def comment(self, key: str, body: Any) -> TrackerRequest:
+    def comment(self, key: str, task: Mapping[str, Any]) -> TrackerRequest:
         """Markdown."""
-        return TrackerRequest("POST", self._path(key, "/comments"), {"body": body})
+        return TrackerRequest("POST", self._path(key, "/comments"), {"body": task["comment"]})
 
     def comments(self, key: str, mark: str, since: str) -> TrackerRequest:
         """Those since then."""
         del mark
         return TrackerRequest("GET", self._path(key, "/comments"), None, {"since": since, "per_page": "100"})
 
-    def close(self, key: str, words: str) -> TrackerRequest:
+    def close(self, key: str, task: Mapping[str, Any]) -> TrackerRequest:
         """As done."""
-        del words
+        del task
         return TrackerRequest("PATCH", self._path(key), {"state": "closed", "state_reason": "completed"})
 
-    def reopen(self, key: str) -> TrackerRequest:
+    def reopen(self, key: str, task: Mapping[str, Any]) -> TrackerRequest:
         """As it was."""
+        del task
         return TrackerRequest("PATCH", self._path(key), {"state": "open", "state_reason": "reopened"})
 
     def link(self, key: str) -> str:
@@ -203,22 +207,23 @@ class GitLab(_ListedIssues):
         query = {"state": "all", "scope": "all", "created_after": since, "order_by": "created_at", "sort": "desc"}
         return TrackerRequest("GET", self._path(), None, {**query, "per_page": str(PAGE), "page": str(page)})
 
-    def comment(self, key: str, body: Any) -> TrackerRequest:
+    def comment(self, key: str, task: Mapping[str, Any]) -> TrackerRequest:
         """A note."""
-        return TrackerRequest("POST", self._path(key, "/notes"), {"body": body})
+        return TrackerRequest("POST", self._path(key, "/notes"), {"body": task["comment"]})
 
     def comments(self, key: str, mark: str, since: str) -> TrackerRequest:
         """The last notes."""
         del mark, since
         return TrackerRequest("GET", self._path(key, "/notes"), None, {"sort": "desc", "per_page": "100"})
 
-    def close(self, key: str, words: str) -> TrackerRequest:
+    def close(self, key: str, task: Mapping[str, Any]) -> TrackerRequest:
         """By an event of its state."""
-        del words
+        del task
         return TrackerRequest("PUT", self._path(key), {"state_event": "close"})
 
-    def reopen(self, key: str) -> TrackerRequest:
+    def reopen(self, key: str, task: Mapping[str, Any]) -> TrackerRequest:
         """By an event of its state."""
+        del task
         return TrackerRequest("PUT", self._path(key), {"state_event": "reopen"})
 
     def link(self, key: str) -> str:
@@ -229,14 +234,16 @@ class GitLab(_ListedIssues):
 class Jira(Shape):
     """Issues of a project of Jira Cloud; texts are documents (ADF). The marker is a label."""
 
+    api, search = "/rest/api/3", "/search/jql"
+
     def _path(self, key: str = "", rest: str = "") -> str:
-        return "/rest/api/3/issue" + (f"/{key}{rest}" if key else "")
+        return f"{self.api}/issue" + (f"/{key}{rest}" if key else "")
 
     def find(self, marker: str, since: str, page: int) -> TrackerRequest:
         """By the label."""
         del since, page
         jql = f'project = "{self.place.project}" AND labels = "{marker}" ORDER BY created ASC'
-        return TrackerRequest("POST", "/rest/api/3/search/jql", {"jql": jql, "fields": ["labels"], "maxResults": PAGE})
+        return TrackerRequest("POST", self.api + self.search, {"jql": jql, "fields": ["labels"], "maxResults": PAGE})
 
     def found(self, answer: Any, marker: str) -> tuple[str | None, bool]:
         """The first one that really has the label."""
@@ -245,26 +252,26 @@ class Jira(Shape):
         for one in _listed(answer.get("issues")):
             fields = one.get("fields")
             if isinstance(fields, dict) and marker in (fields.get("labels") or []):
-                return _key(one, "key"), False
+                return key_of(one, "key"), False
         return None, False
 
-    def create(self, title: str, body: Any, marker: str) -> TrackerRequest:
+    def create(self, task: Mapping[str, Any]) -> TrackerRequest:
         """The fields of the project's create screen."""
         more = dict(self.place.fields)
-        labels = [*more.pop("labels", ()), marker]
+        labels = [*more.pop("labels", ()), task["marker"]]
         own = {
             "project": {"key": self.place.project}, "issuetype": {"name": self.place.issue_type},
-            "summary": title, "description": body, "labels": labels,
+            "summary": task["title"], "description": task["body"], "labels": labels,
         }  # fmt: skip
         return TrackerRequest("POST", self._path(), {"fields": {**more, **own}})
 
     def created(self, answer: Any) -> str:
         """Its key, as DATA-17."""
-        return _key(answer, "key")
+        return key_of(answer, "key")
 
-    def comment(self, key: str, body: Any) -> TrackerRequest:
+    def comment(self, key: str, task: Mapping[str, Any]) -> TrackerRequest:
         """A document."""
-        return TrackerRequest("POST", self._path(key, "/comment"), {"body": body})
+        return TrackerRequest("POST", self._path(key, "/comment"), {"body": task["comment"]})
 
     def comments(self, key: str, mark: str, since: str) -> TrackerRequest:
         """The last ones."""
@@ -272,10 +279,10 @@ class Jira(Shape):
         query = {"orderBy": "-created", "maxResults": "100"}
         return TrackerRequest("GET", self._path(key, "/comment"), None, query)
 
-    def close(self, key: str, words: str) -> None:
+    def close(self, key: str, task: Mapping[str, Any]) -> None:
         """By a transition."""
 
-    def reopen(self, key: str) -> None:
+    def reopen(self, key: str, task: Mapping[str, Any]) -> None:
         """By a transition."""
 
     def transitions(self, key: str) -> TrackerRequest:
@@ -288,7 +295,9 @@ class Jira(Shape):
             raise UnexpectedAnswerError
         for one in _listed(answer.get("transitions")):
             if wanted.casefold() in (str(one.get("id")).casefold(), str(one.get("name")).casefold()):
-                return TrackerRequest("POST", self._path(key, "/transitions"), {"transition": {"id": _key(one, "id")}})
+                return TrackerRequest(
+                    "POST", self._path(key, "/transitions"), {"transition": {"id": key_of(one, "id")}}
+                )
         return None
 
     def status(self, key: str) -> TrackerRequest:
@@ -305,6 +314,12 @@ class Jira(Shape):
     def link(self, key: str) -> str:
         """Its page."""
         return f"{self.place.url}/browse/{key}"
+
+
+class JiraDataCenter(Jira):
+    """Issues of a project of Jira Data Center or Server; texts are plain."""
+
+    api, search = "/rest/api/2", "/search"
 
 
 class ServiceNow(Shape):
@@ -324,23 +339,23 @@ class ServiceNow(Shape):
         if not isinstance(answer, dict):
             raise UnexpectedAnswerError
         own = [one for one in _listed(answer.get("result")) if one.get("correlation_id") == marker]
-        return (_key(own[0], "sys_id") if own else None), False
+        return (key_of(own[0], "sys_id") if own else None), False
 
-    def create(self, title: str, body: Any, marker: str) -> TrackerRequest:
+    def create(self, task: Mapping[str, Any]) -> TrackerRequest:
         """Short and long description."""
         own = {
-            "short_description": title, "description": body,
-            "correlation_id": marker, "correlation_display": "Reliability Platform",
+            "short_description": task["title"], "description": task["body"],
+            "correlation_id": task["marker"], "correlation_display": "Reliability Platform",
         }  # fmt: skip
         return TrackerRequest("POST", self._path(), {**self.place.fields, **own})
 
     def created(self, answer: Any) -> str:
         """Its sys_id."""
-        return _key(answer, "result", "sys_id")
+        return key_of(answer, "result", "sys_id")
 
-    def comment(self, key: str, body: Any) -> TrackerRequest:
+    def comment(self, key: str, task: Mapping[str, Any]) -> TrackerRequest:
         """A work note."""
-        return TrackerRequest("PATCH", self._path(key), {"work_notes": body})
+        return TrackerRequest("PATCH", self._path(key), {"work_notes": task["comment"]})
 
     def comments(self, key: str, mark: str, since: str) -> TrackerRequest:
         """The work note with the mark."""
@@ -350,43 +365,17 @@ class ServiceNow(Shape):
             "GET", "/api/now/table/sys_journal_field", None, {"sysparm_query": query, "sysparm_limit": "1"}
         )
 
-    def close(self, key: str, words: str) -> TrackerRequest:
+    def close(self, key: str, task: Mapping[str, Any]) -> TrackerRequest:
         """State 6 is resolved; the code and the notes are asked for."""
         return TrackerRequest(
-            "PATCH", self._path(key), {"state": "6", "close_code": self.place.closing, "close_notes": words}
+            "PATCH", self._path(key), {"state": "6", "close_code": self.place.closing, "close_notes": task["words"]}
         )
 
-    def reopen(self, key: str) -> TrackerRequest:
+    def reopen(self, key: str, task: Mapping[str, Any]) -> TrackerRequest:
         """State 2 is in progress."""
+        del task
         return TrackerRequest("PATCH", self._path(key), {"state": "2"})
 
     def link(self, key: str) -> str:
         """Its page."""
         return f"{self.place.url}/nav_to.do?uri={self.place.project}.do?sys_id={key}"
-
-
-SHAPES: dict[str, type[Shape]] = {"github": GitHub, "gitlab": GitLab, "jira": Jira, "servicenow": ServiceNow}
-
-
-def shape_of(place: TrackerPlace) -> Shape:
-    """The shape of a tracker's kind."""
-    return SHAPES[place.kind](place)
-
-
-def planned(place: TrackerPlace, task: Mapping[str, Any]) -> list[TrackerRequest]:
-    """The requests that a sender would make, where everything is as it should be; KEY stands for a ticket's own."""
-    shape, key = shape_of(place), str(task["ticket"]) or "KEY"
-    found = [shape.comment(key, task["comment"])] if task["ticket"] and task["comment"] is not None else []
-    if not task["ticket"]:
-        found = [
-            shape.find(task["marker"], task["since"], 1),
-            shape.create(task["title"], task["body"], task["marker"]),
-        ]
-    if task["move"]:
-        closes = task["move"] == "close"
-        step = shape.close(key, task["words"]) if closes else shape.reopen(key)
-        wanted = place.closing if closes else place.reopening
-        if step is None and isinstance(shape, Jira) and wanted:
-            step = shape.transition(key, {"transitions": [{"id": "ID", "name": wanted}]}, wanted)
-        found += [] if step is None else [step]
-    return found

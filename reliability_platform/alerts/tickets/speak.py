@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
+from reliability_platform.alerts.tickets.kinds import shape_of
 from reliability_platform.alerts.tickets.shapes import (
     SETTLES_SECONDS,
     Jira,
@@ -21,7 +22,6 @@ from reliability_platform.alerts.tickets.shapes import (
     TrackerPlace,
     TrackerRequest,
     UnexpectedAnswerError,
-    shape_of,
 )
 
 TIMEOUT_SECONDS = 6.0
@@ -105,7 +105,7 @@ class Speaker:
         raise RefusedError("it has too many tickets of these days to know whether this one is among them")
 
     def _create(self, task: Mapping[str, Any]) -> str:
-        request = self.shape.create(task["title"], task["body"], task["marker"])
+        request = self.shape.create(task)
         try:
             return self.shape.created(self.ask(request))
         except (RefusedError, UnexpectedAnswerError) as error:
@@ -118,7 +118,7 @@ class Speaker:
 
     def _move(self, key: str, task: Mapping[str, Any]) -> None:
         closes = task["move"] == "close"
-        request = self.shape.close(key, task["words"]) if closes else self.shape.reopen(key)
+        request = self.shape.close(key, task) if closes else self.shape.reopen(key, task)
         if request is None and isinstance(self.shape, Jira):
             wanted = self.shape.place.closing if closes else self.shape.place.reopening
             if not wanted:
@@ -144,12 +144,13 @@ class Speaker:
             keep(key)
             # `again`: an earlier try may have opened the ticket or said it, and been killed before it could tell.
             if task["comment"] is not None and not (task["again"] and self._was_said(key, task)):
-                self.ask(self.shape.comment(key, task["comment"]))
+                self.ask(self.shape.comment(key, task))
         if task["move"]:
             self._move(key, task)
 
     def _was_said(self, key: str, task: Mapping[str, Any]) -> bool:
-        return task["mark"] in json.dumps(self.ask(self.shape.comments(key, task["mark"], task["since"])))
+        said = self.shape.comments(key, task["mark"], task["since"])
+        return said is not None and task["mark"] in json.dumps(self.ask(said))
 
 
 NOT_ITS_FORM = "its answer is not of the form that such a tracker gives"

@@ -1,4 +1,4 @@
-"""What a ticket says, and in which form: Markdown (GitHub, GitLab), a document (Jira), plain text (ServiceNow).
+"""What a ticket says, and in which form: Markdown (GitHub, GitLab), a document (Jira Cloud), plain text (all others).
 
 What did not come from the platform's own code keeps only signs that mean nothing anywhere, and is escaped besides.
 """
@@ -121,7 +121,10 @@ def _adf(block: Block) -> dict[str, Any]:
             raise ValueError(f"no ticket has a {type(block).__name__}")
 
 
-FORMS = {"github": markdown, "gitlab": markdown, "jira": adf, "servicenow": text}
+FORMS = {
+    "github": markdown, "gitlab": markdown, "jira": adf,
+    "jira_data_center": text, "servicenow": text, "template": text,
+}  # fmt: skip
 
 
 def ticket_task(
@@ -142,5 +145,10 @@ def ticket_task(
         "body": form(description(incident, around)),
         "comment": None if {alert.event for alert in alerts} == {"opened"} else form(comment(incident, alerts)),
         "words": words,
+        "incident": incident.id,
+        "severity": incident.severity.value,
+        "source": incident.source,
+        "failure_class": incident.failure_class,
+        "state": incident.state.value,
         "move": "close" if not incident.is_open else "reopen" if came_back else "",
     }
