@@ -55,6 +55,20 @@ def test_the_platform_cannot_see_the_lab() -> None:
     assert len(PLATFORM) > 300
 
 
+SENDS = tuple(
+    f"reliability_platform.{one}" for one in ("alerts.dispatch", "alerts.sender", "alerts.delivery", "service.dead_man")
+)
+TELLS_PEOPLE = ("alerts", "orchestration", "cli")
+
+
+def test_only_the_daemon_and_the_command_line_send() -> None:
+    """What breaks clones and trials drives every part of the platform: a part that sent by itself would wake people for what never
+    happened to them.
+    """
+    senders = [path for path in MODULES if any(name.startswith(SENDS) for name in _imports(path))]
+    assert {_package(path) for path in senders} == set(TELLS_PEOPLE)
+
+
 ASKS_THE_SOURCE = ("sources", "landing", "remediation", "pipeline")
 
 

@@ -290,10 +290,11 @@ class _Run:
 
     def _is_aside(self, quarantined: Sequence[Quarantined]) -> bool:
         """Whether all that may differ is that bad rows are in quarantine: numbers were incomplete, and none was wrong. What a
-        control changes is right."""
-        return not any(map(_is_live, self.report.injections)) and all(
-            one.true_rows and one.hit_rows == one.true_rows for one in quarantined
-        )
+        control changes is right.
+        """
+        injections = self.report.injections
+        aside = all(one.true_rows and one.hit_rows == one.true_rows for one in quarantined)
+        return aside and bool(injections) and not any(map(_is_live, injections))
 
 
 def _is_live(injection: Injection) -> bool:

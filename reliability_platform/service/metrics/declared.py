@@ -269,7 +269,7 @@ def _declared() -> Iterable[DeclaredMetric]:
     # The home
     yield one("newest_snapshot_timestamp_seconds", G, (), "seconds", "When the newest snapshot was taken.",
               lambda r: _moment(backlogs.newest_snapshot(r.settings)))
-    yield one("last_drill_timestamp_seconds", G, ("drill",), "seconds", "When a drill was last done with success.",
+    yield one("last_drill_timestamp_seconds", G, ("drill",), "seconds", "When a drill or an experiment was last done with success.",
               lambda r: [s for name, at in backlogs.last_drills(r.engine).items() for s in _moment(at, name)])
     yield one("free_room_bytes", G, ("place",), "bytes", "What is free on the disk of the home, or of its snapshots.",
               lambda r: [MetricSample(n, (place,)) for place, n in backlogs.free_bytes(r.settings).items()])
