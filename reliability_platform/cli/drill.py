@@ -94,7 +94,7 @@ def list_drills(settings: Settings, as_json: bool) -> int:
         return ExitCode.NOT_HEALED if late else ExitCode.OK
     if done:
         table = Table()
-        for column in ("number", "drill", "begun (UTC)", "rows lost", "seconds", "objectives"):
+        for column in ("number", "drill or experiment", "begun (UTC)", "rows lost", "seconds", "objectives"):
             table.add_column(column)
         for one in done:
             table.add_row(

@@ -75,6 +75,7 @@ def _due(settings: Settings) -> list[str]:
 def _show(report: "ExperimentReport") -> None:
     """What became of the hypothesis, claim by claim."""
     from reliability_platform.lab.experiments.judge import ExperimentStatus
+    from reliability_platform.lab.experiments.report import answer
 
     colour = {ExperimentStatus.HELD: "green", ExperimentStatus.REFUTED: "bold red"}.get(report.status, "yellow")
     people.print(f"{escape(report.experiment.title)}: [{colour}]{report.status}[/{colour}]")
@@ -85,9 +86,11 @@ def _show(report: "ExperimentReport") -> None:
     table = Table()
     for column in ("claim", "expected", "observed", ""):
         table.add_column(column)
-    answers = {True: "[green]held[/green]", False: "[bold red]REFUTED[/bold red]", None: "[yellow]no answer[/yellow]"}
+    colours = {True: "green", False: "bold red", None: "yellow"}
     for claim in report.claims:
-        table.add_row(escape(claim.claim), escape(claim.expected), escape(claim.observed), answers[claim.held])
+        colour = colours[claim.held]
+        cells = map(escape, (claim.claim, claim.expected, claim.observed))
+        table.add_row(*cells, f"[{colour}]{answer(claim)}[/{colour}]")
     people.print(table)
     for remark in report.remarks:
         people.print(f"  {remark}", markup=False)

@@ -23,7 +23,7 @@ ABOUT = (
 
 def answer(claim: Claim) -> str:
     """Whether a claim held, in words."""
-    return {True: "held", False: "REFUTED", None: "no answer"}[claim.held]
+    return {True: "held", False: "NOT held", None: "no answer"}[claim.held]
 
 
 def blocks(report: ExperimentReport) -> list[Block]:
