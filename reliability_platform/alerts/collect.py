@@ -17,7 +17,7 @@ from reliability_platform.alerts.routing.concerned import Audience, HearsAs, Rou
 from reliability_platform.counted import counted
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import Severity
-from reliability_platform.incidents.model import Incident, TimelineEntry, fold
+from reliability_platform.incidents.model import Incident, State, TimelineEntry, fold
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations.tables import incident_heads
 from reliability_platform.settings import Settings
@@ -62,7 +62,8 @@ def _heard(incident: Incident, number: int) -> Heard | None:
     if before.severity != after.severity:
         return Heard("severity", f"{before.severity} → {after.severity}", after, ends=False)
     if before.state != after.state:
-        words = f"{before.state} → {after.state}".replace("_", " ")
+        back = after.state is State.REOPENED
+        words = "came back: it is not over" if back else f"{before.state} → {after.state}".replace("_", " ")
         return Heard("state", words, after, ends=before.is_open != after.is_open)
     return None
 

@@ -13,7 +13,7 @@ from reliability_platform.alerts.policy import URGENT
 from reliability_platform.counted import counted
 from reliability_platform.formats import moment, plain, span
 from reliability_platform.incidents.classes import CLASSES
-from reliability_platform.incidents.model import ENDED, Incident
+from reliability_platform.incidents.model import ENDED, Incident, State
 from reliability_platform.incidents.response import ResponsePolicy, breach_report_due, response_due
 
 LISTED = 10
@@ -94,7 +94,7 @@ def headline(incident: Incident, news: Sequence[Alert]) -> str:
     elif "deadline" in events:
         what = next(alert.summary for alert in reversed(news) if alert.event == "deadline")
     elif "state" in events:
-        what = state
+        what = "came back" if incident.state is State.REOPENED else state
     elif "burn" in events:
         what = next(alert.summary for alert in reversed(news) if alert.event == "burn")
     elif events & {"update", "reminder"}:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.alerts.routing.due import next_update
 from reliability_platform.atomic import write_atomically
-from reliability_platform.formats import moment
+from reliability_platform.formats import NOTHING, moment
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents import web
 from reliability_platform.incidents.documents.blocks import Block, Grid, Heading, Paragraph
@@ -94,12 +94,18 @@ def status_page(
                                     "like it were; it is no promise."))  # fmt: skip
     if over:
         grid = [
-            [_spoken(one.reader), moment(one.incident.detected_at), moment(_ended(one.incident)), one.said]
+            [
+                _spoken(one.reader),
+                moment(one.incident.detected_at),
+                moment(_ended(one.incident)),
+                NOTHING if one.incident.watch is None else f"the data of {one.incident.watch.last}",
+                one.said,
+            ]
             for one in over
         ]
         blocks += [
             Heading(2, "Over in the last seven days"),
-            Grid(["what reads the data", "since", "until", "what"], grid),
+            Grid(["what reads the data", "since", "until", "under watch until", "what"], grid),
         ]
     return blocks
 

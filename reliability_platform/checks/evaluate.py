@@ -12,6 +12,7 @@ from reliability_platform.checks.profile import Experience, evaluate_profiles, e
 from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.soda import evaluate_soda
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.checks.watched import under_watch
 from reliability_platform.contracts import SOURCES
 from reliability_platform.ending import raise_if_stopped
 from reliability_platform.landing.admission import landed_partitions
@@ -76,12 +77,13 @@ def evaluate(
             ]
             held = _held_days(known, results)
             beside = store.latest(_around(partitions), history)
-            unusual = evaluate_history(connection, partitions, history, held, run_id, now, beside)
+            watch = under_watch(engine, [*_around(partitions), *partitions])
+            unusual = evaluate_history(connection, partitions, history, held, run_id, now, beside, watch)
             results += as_people_said(unusual, store, engine)
             held, wrong = _held_days(known, results), _held_days(known, results, alone=True)
 
             def learned(source: str) -> Experience:
-                return experience(store, engine, source, held.get(source, ()), wrong.get(source, ()), known)
+                return experience(store, engine, source, held.get(source, ()), wrong.get(source, ()), known, watch)
 
             results += evaluate_profiles(settings, connection, partitions, profiles, learned, run_id, now)
     raise_if_stopped()  # what an interrupt has broken off looks like a check that crashed

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from statistics import median
 
 import duckdb
@@ -19,6 +20,7 @@ from reliability_platform.checks.catalogue import CHECKS, about_columns
 from reliability_platform.checks.episodes import EPISODE_DAYS, EPISODE_SIGMAS, Lean, drawn_in
 from reliability_platform.checks.facts import Facts, PastValues
 from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, CheckStatus
+from reliability_platform.checks.watched import NARROWER, NOTHING_WATCHED, UnderWatch, WatchedIncident
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.formats import percent
 from reliability_platform.masking import error_text
@@ -50,6 +52,8 @@ UNITS = {100.0: "minor units", 1000.0: "thousandths", 10.0: "a decimal place", 1
 
 Days = Mapping[date, Mapping[str, float]]
 """By event date, the measures of a profile."""
+WatchOfCheck = Callable[[date], WatchedIncident | None]
+"""By day, the incident for which a check is watched."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class Finding:
     """The failed day beside it whose deviation the day shares."""
     past: PastValues | None = None
     """The number by day."""
+    watched_after: str = ""
+    """The incident for whose sake the limit is narrower."""
 
     @property
     def failed(self) -> bool:
@@ -126,8 +132,10 @@ def _as_far_down(more: float) -> float:
     return float(1 - (1 - VOLUME_LIMIT) ** steps)
 
 
-def judge_volume(profile: Days, past: Sequence[date], day: date) -> Finding:
-    """Percent away from the usual number of rows of this weekday."""
+def judge_volume(profile: Days, past: Sequence[date], day: date, allowed: float = 1.0) -> Finding:
+    """Percent away from the usual number of rows of this weekday. Of the limit's distance from what is usual so much is `allowed`,
+    as in each of these.
+    """
     rows = {one: profile[one]["rows"] for one in past}
     today = profile.get(day, {}).get("rows", 0.0)
     if len(_of_weekday(rows, day)) < 2 and _weekdays_differ(rows):
@@ -135,21 +143,23 @@ def judge_volume(profile: Days, past: Sequence[date], day: date) -> Finding:
     usual = _usual_for(rows, day, today)
     noise = _mad_sigma([count / _usual(rows, one) - 1 for one, count in rows.items()]) * _widened(rows, day, usual)
     more = max(VOLUME_LIMIT, SIGMAS * noise)
-    fewer = _as_far_down(more)
     away = today / usual - 1
+    lean = {"rows": away / (more if away > 0 else _as_far_down(more))} if abs(away) > EPISODE_SIGMAS * noise else {}
+    more *= allowed
+    fewer = _as_far_down(more)
     limit = more if away > 0 else fewer
-    lean = {"rows": away / limit} if abs(away) > EPISODE_SIGMAS * noise else {}
     drawn = _drawn("rows of the day", {**rows, day: today}, usual, usual * (1 - fewer), usual * (1 + more))
     return Finding(100 * abs(away), 100 * limit, f"{today:.0f} rows of the day, usual {usual:.0f}", lean, past=drawn)
 
 
-def judge_scale(profile: Days, past: Sequence[date], day: date) -> Finding:
+def judge_scale(profile: Days, past: Sequence[date], day: date, allowed: float = 1.0) -> Finding:
     """The factor by which a measure left its past, for all rows and for each segment; the worst one counts.
 
     Medians of logarithms: growth of the number of rows does not move them, a change of unit moves all of them by the
     same factor. A segment speaks only with 20 rows a day, here and in 14 days of the past.
     """
-    worst = Finding(1.0, SCALE_LIMIT, "at its usual scale")
+    limit = SCALE_LIMIT**allowed
+    worst = Finding(1.0, limit, "at its usual scale")
     lean: dict[str, float] = {}
     for name, today in profile.get(day, {}).items():
         segment, _, measure = name.partition("/")
@@ -167,12 +177,12 @@ def judge_scale(profile: Days, past: Sequence[date], day: date) -> Finding:
         sigma = max(_mad_sigma(before), error)
         if abs(shift) > EPISODE_SIGMAS * sigma:
             lean[segment] = shift / math.log(SCALE_LIMIT)
-        if abs(shift) > SIGMAS * sigma and math.exp(abs(shift)) > (worst.value or 1.0):
-            usual, width = median(before), max(SIGMAS * sigma, math.log(SCALE_LIMIT))
+        if abs(shift) > allowed * SIGMAS * sigma and math.exp(abs(shift)) > (worst.value or 1.0):
+            usual, width = median(before), max(allowed * SIGMAS * sigma, math.log(limit))
             values = {one: math.exp(profile[one][name]) for one in (*past, day) if name in profile[one]}
             what = f"median of the measure, {'all rows' if segment == 'all' else segment}"
             drawn = _drawn(what, values, *(math.exp(usual + one) for one in (0, -width, width)))
-            worst = Finding(math.exp(abs(shift)), SCALE_LIMIT, _in_words(segment, shift), past=drawn)
+            worst = Finding(math.exp(abs(shift)), limit, _in_words(segment, shift), past=drawn)
     return replace(worst, lean=lean)
 
 
@@ -184,10 +194,10 @@ def _in_words(segment: str, shift: float) -> str:
     return f"{'all rows' if segment == 'all' else segment}: {times} the usual scale{looks}"
 
 
-def judge_key_share(profile: Days, past: Sequence[date], day: date) -> Finding:
+def judge_key_share(profile: Days, past: Sequence[date], day: date, allowed: float = 1.0) -> Finding:
     """The largest share of one key, in percent."""
     usual = median(profile[one]["share"] for one in past)
-    limit = max(KEY_SHARE_LIMIT, KEY_SHARE_TIMES * usual)
+    limit = usual + allowed * (max(KEY_SHARE_LIMIT, KEY_SHARE_TIMES * usual) - usual)
     today = profile.get(day, {}).get("share", 0.0)
     shares = {one: profile[one]["share"] for one in past} | {day: today}
     drawn = _drawn("share of rows: of the commonest key", shares, usual, None, limit)
@@ -195,7 +205,7 @@ def judge_key_share(profile: Days, past: Sequence[date], day: date) -> Finding:
     return Finding(100 * today, 100 * limit, words, past=drawn)
 
 
-def judge_shifted(profile: Days, past: Sequence[date], day: date) -> Finding:
+def judge_shifted(profile: Days, past: Sequence[date], day: date, allowed: float = 1.0) -> Finding:
     """Percent of the rows of the later slots that are of more than a slot's length away from their own.
 
     Rows that are late by nature come with the first slot; what its rows say of the day before is told beside it.
@@ -205,7 +215,7 @@ def judge_shifted(profile: Days, past: Sequence[date], day: date) -> Finding:
         return Finding(None, 0, "the later slots of the day have no rows", reason=NOTHING_TO_JUDGE)
     shares = [profile[one]["shifted"] / profile[one]["rows"] for one in past]
     usual = median(shares)
-    limit = usual + max(SHIFTED_LIMIT, SIGMAS * _mad_sigma(shares), MIN_SHIFTED_ROWS / today["rows"])
+    limit = usual + max(allowed * max(SHIFTED_LIMIT, SIGMAS * _mad_sigma(shares)), MIN_SHIFTED_ROWS / today["rows"])
     share = today["shifted"] / today["rows"]
     words = (
         f"{percent(share)} of the rows are of more than a slot's length away from their slot, usual {percent(usual)}"
@@ -228,7 +238,7 @@ class HistoryCheck:
     """A profile by day (columns: day, name, value) and how it is judged."""
 
     profile: str
-    judge: Callable[[Days, Sequence[date], date], Finding]
+    judge: Callable[[Days, Sequence[date], date, float], Finding]
 
 
 _WINDOW = "event_date between $first and $last"
@@ -337,9 +347,13 @@ def good_past(profile: Days, day: date, strange: set[date]) -> list[date]:
     return [one for one in known if one in profile and one not in strange][-HISTORY_DAYS:]
 
 
-def _finding(check: HistoryCheck, profile: Days, day: date, strange: set[date]) -> Finding:
-    past = good_past(profile, day, strange)
-    return check.judge(profile, past, day) if len(past) >= MIN_HISTORY_DAYS else TOO_SHORT
+def _finding(check: HistoryCheck, profile: Days, day: date, strange: set[date], watch: WatchOfCheck) -> Finding:
+    past, watched = good_past(profile, day, strange), watch(day)
+    if len(past) < MIN_HISTORY_DAYS:
+        return TOO_SHORT
+    if watched is None:
+        return check.judge(profile, past, day, 1.0)
+    return replace(check.judge(profile, past, day, NARROWER), watched_after=watched.id)
 
 
 def evaluate_history(
@@ -350,8 +364,10 @@ def evaluate_history(
     run_id: str,
     now: datetime,
     beside: Sequence[CheckResult] = (),
+    watch: UnderWatch = NOTHING_WATCHED,
 ) -> list[CheckResult]:
-    """One result per wanted check and landing day. `held` are the days of each source that no check may learn from.
+    """One result per wanted check and landing day. `held` are the days of each source that no check may learn from, `watch` says
+    on which days which check has a narrower limit.
 
     `beside` is what the same checks last said of the days around. Where one of these shares a deviation that is noticed
     only now, or no longer shares one that has gone, it has a new result as well.
@@ -374,12 +390,14 @@ def evaluate_history(
         findings: dict[str, dict[date, Finding]] = {name: {} for name in wanted}
         for day in sorted(partitions):
             for name in wanted:
-                findings[name][day] = _finding(checks[name], profiles[name], day, strange)
+                findings[name][day] = _finding(checks[name], profiles[name], day, strange, partial(watch.by, name))
             if any(findings[name][day].failed for name in wanted):
                 strange.add(day)
         for name in wanted:
             around = {one.partition: one for one in beside if one.check == name}
-            found = _of_one_episode(checks[name], profiles[name], findings[name], around, strange)
+            found = _of_one_episode(
+                checks[name], profiles[name], findings[name], around, strange, partial(watch.by, name)
+            )
             results += [_result(name, day, one, run_id, now, errors.get(name)) for day, one in found.items()]
     return results
 
@@ -390,13 +408,14 @@ def _of_one_episode(
     findings: Mapping[date, Finding],
     around: Mapping[date, CheckResult],
     strange: set[date],
+    watch: WatchOfCheck,
 ) -> dict[date, Finding]:
     """The findings, with the days drawn in that share a deviation, and with those around of which that is news."""
     failed_around = {day for day, one in around.items() if one.status is CheckStatus.FAILED}
     failed = {day for day, one in findings.items() if one.failed}
     if not (failed or failed_around):
         return dict(findings)
-    nearby = {day: _finding(check, profile, day, strange) for day in around}
+    nearby = {day: _finding(check, profile, day, strange, watch) for day in around}
     failed |= {day for day in failed_around if nearby[day].failed}
     known = {**nearby, **findings}
     drawn = drawn_in({day: one.lean for day, one in known.items()}, failed)
@@ -419,6 +438,8 @@ def _result(
     spec = CHECKS[name]
     reason, words, limit = None, finding.words, finding.limit
     details: dict[str, object] = {}
+    if finding.watched_after:
+        words += f"; with {100 * NARROWER:g} % of the limit, under watch after {finding.watched_after}"
     if finding.value is None:
         status, reason = CheckStatus.NOT_EVALUATED, ERROR if error else finding.reason
     elif finding.shared_with is not None:

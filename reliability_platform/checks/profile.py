@@ -19,6 +19,7 @@ from reliability_platform.checks.false_alarms import false_alarms
 from reliability_platform.checks.history import LOOK_BACK_DAYS
 from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.checks.watched import NOTHING_WATCHED, UnderWatch
 from reliability_platform.clock import days as days_between
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
@@ -59,6 +60,8 @@ class Experience:
     """By day that was told, the numbers that were unlike its past: these alone are not learned from."""
     normal_since: Mapping[Metric, date] = field(default_factory=dict)
     """Numbers of which a person has said that they are right as they are, and from which day on: what was before is over."""
+    watched: Mapping[date, frozenset[Metric]] = field(default_factory=dict)
+    """By landing day, the numbers that are under watch on it: those that were unlike their past in an incident that is over."""
 
 
 def experience(
@@ -68,6 +71,7 @@ def experience(
     strange: Iterable[date],
     wrong: Iterable[date],
     failing: Iterable[CheckResult],
+    watch: UnderWatch = NOTHING_WATCHED,
 ) -> Experience:
     """What is known of a source. `failing` are the latest failures of its past, `strange` the days that are held, `wrong`
     those of them that it is to blame for itself.
@@ -80,7 +84,14 @@ def experience(
             unlike.pop(day, None)
             for result in store.history(check, day):
                 since |= {metric: max(alarm.first, since.get(metric, alarm.first)) for metric in _unlike(result)}
-    return Experience(frozenset(strange), frozenset(wrong), unlike, since)
+    watched: dict[date, frozenset[Metric]] = {}
+    for incident in watch.incidents:
+        if check in incident.checks:
+            metrics = frozenset().union(*(_unlike(one) for day in incident.days for one in store.history(check, day)))
+            watched |= {
+                day: metrics | watched.get(day, frozenset()) for day in days_between(incident.first, incident.last)
+            }
+    return Experience(frozenset(strange), frozenset(wrong), unlike, since, watched)
 
 
 def _unlike(result: CheckResult) -> frozenset[Metric]:
@@ -174,7 +185,7 @@ def _judged(
     strange = set(learned.strange)
     found = {}
     for day in sorted(set(partitions) & set(series.days)):
-        found[day] = judge(series, day, strange)
+        found[day] = judge(series, day, strange, learned.watched.get(day, frozenset()))
         if found[day].holds:
             strange.add(day)
         for one in found[day].deviations:

@@ -142,6 +142,12 @@ class CheckStore:
         with self._engine.connect() as connection:
             return connection.execute(select(func.max(check_results.c.id))).scalar() or 0
 
+    def newest_day(self, sources: Iterable[str]) -> date | None:
+        """The newest landing day of some sources that was judged; None if none was."""
+        query = select(func.max(check_results.c.partition_date)).where(check_results.c.source.in_(sorted(sources)))
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar()
+
     def gone(self) -> int:
         """How many results were deleted, for the platform deletes none: their numbers are missing before the last one.
 

@@ -17,6 +17,7 @@ from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import UNTOLD, CheckResult, CheckStatus
 from reliability_platform.checks.steps import INCIDENTS_NOTICED, Step, steps
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.checks.watched import WATCHED_BACK
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.incidents.apart import noted
@@ -317,6 +318,22 @@ class _Observer:
         explaining = (one for one in ended if cause.failure_class in CLASSES[one.failure_class].explains)
         return same or next((one for one in explaining if _nothing_new(one, cause)), None)
 
+    def _back(self, cause: RootCause, earlier: Incident | None) -> Incident | None:
+        """The incident that this failure is the return of: the earlier one of the same days, if it ended lately, else one under
+        watch of which this is the same failure, of the same checks and column.
+        """
+        if earlier is not None:
+            return earlier if self._now - _ended_at(earlier) <= self._reopen_within() else None
+        checks = {signal.result.check for signal in cause.own_signals}
+        found = self._store.find(
+            incident_heads.c.source == cause.source,
+            incident_heads.c.failure_class == cause.failure_class,
+            ~incident_heads.c.is_open,
+            incident_heads.c.last_day.between(min(cause.partitions) - WATCHED_BACK, max(cause.partitions)),
+        )
+        same = (one for one in reversed(found) if one.column == cause.column and one.watch is not None)
+        return next((one for one in same if one.watch and one.watch.covers(cause.partitions, checks)), None)
+
     def _open_or_reopen(self, cause: RootCause, symptoms: Sequence[str]) -> None:
         earlier = self._known(cause)
         if earlier is not None and _nothing_new(earlier, cause):
@@ -324,12 +341,16 @@ class _Observer:
             why = f"Seen again, unchanged: {_words(cause.signals)}"
             if self._store.append(earlier.id, self._now, ACTOR, "note", why, {}, ids, symptoms=symptoms):
                 self._changed.update(dict.fromkeys(symptoms))
-        elif earlier is not None and self._now - _ended_at(earlier) <= self._reopen_within():
-            reopened = ("transition", "The failure came back.", {"to": State.REOPENED.value})
-            words = f"Came back: {_words(cause.signals)}"
-            self._append(earlier, "signals", words, cause.signals, [reopened], symptoms)
-        else:
+            return
+        back = self._back(cause, earlier)
+        if back is None:
             self._open(cause, earlier, symptoms)
+            return
+        under_watch = (
+            "" if back is earlier or back.watch is None else f", under watch until landing day {back.watch.last}"
+        )
+        reopened = ("transition", f"The failure came back{under_watch}.", {"to": State.REOPENED.value})
+        self._append(back, "signals", f"Came back: {_words(cause.signals)}", cause.signals, [reopened], symptoms)
 
     def _open(self, cause: RootCause, earlier: Incident | None, symptoms: Sequence[str]) -> None:
         kind = CLASSES[cause.failure_class]

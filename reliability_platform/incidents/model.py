@@ -1,6 +1,6 @@
 """An incident: the fold of its timeline. Nothing but the timeline is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -126,6 +126,28 @@ class ActionItem:
         return self.done_at is None and self.due < today
 
 
+@dataclass(frozen=True)
+class RecoveryWatch:
+    """After a verified recovery: the landing days on which what failed is judged more strictly, and is the same incident if it
+    fails again."""
+
+    first: date
+    """The first landing day that had not been judged when recovery was verified."""
+    last: date
+    """The last day of the watch."""
+    checks: tuple[str, ...]
+    """What failed."""
+
+    def covers(self, days: Collection[date], checks: Collection[str]) -> bool:
+        """Whether a failure of these checks on these days is one that is watched for."""
+        return any(self.first <= day <= self.last for day in days) and not {*self.checks}.isdisjoint(checks)
+
+    @property
+    def words(self) -> str:
+        """The same for people."""
+        return f"Under watch until landing day {self.last}: what fails again by then is this incident, come back."
+
+
 @dataclass
 class Incident:
     """What the timeline adds up to."""
@@ -183,6 +205,8 @@ class Incident:
     postmortem_at: datetime | None = None
     breach_reported_at: datetime | None = None
     """When it was recorded that a breach was reported to the authority, or need not be."""
+    watch: RecoveryWatch | None = None
+    """Since its recovery was verified; None while it is open, and where its class is not watched."""
     is_symptom: bool = False
     """Whether it turned out to be no failure of its own but a symptom of the one that it is linked to."""
     triage_steps: list[dict[str, Any]] | None = None
@@ -326,6 +350,10 @@ def _fold_transition(incident: Incident, entry: TimelineEntry) -> None:
     if incident.state is State.REOPENED:
         incident.attempts = 0
         incident.lives += 1
+        incident.watch = None
+    if "watch" in entry.data:
+        first, last = (date.fromisoformat(entry.data["watch"][end]) for end in ("first", "last"))
+        incident.watch = RecoveryWatch(first, last, tuple(entry.data["watch"]["checks"]))
 
 
 def _fold_action(incident: Incident, entry: TimelineEntry) -> None:

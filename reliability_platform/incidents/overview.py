@@ -109,6 +109,7 @@ def _going_on(incident: Incident) -> list[Block]:
     results = f"{counted(failing, 'result')} of {counted(len(incident.checks), 'check')} not cleared"
     if not incident.is_open:
         words = f"No: it is {incident.state.value.replace('_', ' ')}."
+        words += "" if incident.watch is None else f" {incident.watch.words}"
     elif is_contained(incident):
         words = f"Contained: consumers are kept from it. {results[:1].upper()}{results[1:]}."
     elif incident.times.contained is not None:

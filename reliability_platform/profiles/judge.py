@@ -67,6 +67,8 @@ degrees, whatever the number of days."""
 MIN_ROWS = 20
 TINY = 1e-9
 
+WATCHED_FLOOR = 0.5
+"""Of a number under watch so much of its floor is enough."""
 FLOORS = {
     MetricKind.EMPTY: 0.02,
     MetricKind.EMPTY_TOGETHER: 0.02,
@@ -181,8 +183,10 @@ class ProfileJudgement:
         return any(one.holds for one in self.deviations)
 
 
-def judge(series: Series, day: date, strange: set[date]) -> ProfileJudgement:
-    """Compare a landing day with the good days before it. `strange` days are no part of any past."""
+def judge(series: Series, day: date, strange: set[date], watched: frozenset[Metric] = frozenset()) -> ProfileJudgement:
+    """Compare a landing day with the good days before it. `strange` days are no part of any past. Of what is `watched` less is
+    enough: these numbers have the budget of false alarms to themselves, and half the floor.
+    """
     if day not in series.days:
         return ProfileJudgement()
     today = series.days.index(day)
@@ -193,7 +197,7 @@ def judge(series: Series, day: date, strange: set[date]) -> ProfileJudgement:
         base, last = good[: len(good) - window + 1][-HISTORY_DAYS:], good[len(good) - window + 1 :]
         if len(base) < MIN_HISTORY_DAYS:
             continue
-        count, top, deviations = _compare(series, base, [*last, today], good[: len(good) - window + 1])
+        count, top, deviations = _compare(series, base, [*last, today], good[: len(good) - window + 1], watched)
         judged, strongest = max(judged, count), max(strongest, top)
         for one in deviations:
             known = best.get(one.metric)
@@ -234,7 +238,7 @@ class _Past:
 
 
 def _compare(
-    series: Series, base: Sequence[int], last: Sequence[int], before: Sequence[int]
+    series: Series, base: Sequence[int], last: Sequence[int], before: Sequence[int], watched: frozenset[Metric]
 ) -> tuple[int, float, list[Deviation]]:
     """The last days together with those of the base: how many metrics, the strongest evidence, what counts. `before` are
     all good days before them.
@@ -267,7 +271,8 @@ def _compare(
         dispersion = np.maximum(dispersion, blocks)
     strayed = deviance / (dispersion * uncertain)
     degrees = np.where(dispersion > RESTLESS, np.minimum(past.degrees, RESTLESS_DEGREES), past.degrees)
-    limit = np.log(2 * len(places) * len(WINDOWS) / BUDGET)
+    is_watched = np.array([bool(watched) and series.metrics[place] in watched for place in places])
+    limit = np.log(2 * np.where(is_watched, max(is_watched.sum(), 1), len(places)) * len(WINDOWS) / BUDGET)
     evidence = (degrees + 1) / 2 * np.log1p(strayed / degrees) / limit
 
     kinds = [series.metrics[place].kind for place in places]
@@ -278,6 +283,7 @@ def _compare(
     floors = np.where([kind in HARDLY_NEW for kind in kinds], np.minimum(floors, new_values), floors)
     no_relation = np.array([kind is MetricKind.KEPT for kind in kinds]) & (usual < LEAST_KEPT)
     floors = np.where(no_relation, np.inf, floors)
+    floors = np.where(is_watched, WATCHED_FLOOR * floors, floors)
     impact = _impact(series, places, found, usual, size, last)
     always = np.array([kind in ALWAYS for kind in kinds])
     least = MIN_IMPACT if len(last) == 1 else MIN_IMPACT_OF_DRIFT

@@ -76,6 +76,7 @@ def remedy_of(
         conditions=tuple(name.replace("_", " ") for name in policy.conditions),
         backoff=policy.backoff,
         time_limit=policy.time_limit,
+        watch_days=policy.watch_days,
         leaves=action.leaves,
         plan=plan,
         obstacle=hindrance,

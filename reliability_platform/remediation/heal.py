@@ -25,6 +25,7 @@ from reliability_platform.incidents.model import (
     OUTCOME,
     UNCONFIRMED,
     Incident,
+    RecoveryWatch,
     State,
     TimelineEntry,
 )
@@ -453,15 +454,31 @@ def _resolve(
     for check, days in on_record.items():
         why = stays_on_record(check, CHECKS[check].dataset)
         words += f" On record stays {check} of {in_words(sorted(days))}: {why}."
-    measured = _recovery_measured(engine, incident, now)
+    measured: dict[str, Any] = _recovery_measured(engine, incident, now)
     if measured:
         words += f" RPO {measured['rpo_rows']:g} rows, RTO {measured['rto_seconds']:.0f} s."
     end = "Recovery verified: what had failed passes."
     if on_record:
         end = "Recovery verified; what stays on record made no number wrong."
+    watch = _watch(engine, incident)
+    if watch is not None:
+        words += f" {watch.words}"
+        measured |= {
+            "watch": {"first": watch.first.isoformat(), "last": watch.last.isoformat(), "checks": list(watch.checks)}
+        }
     evidence = [{"check": check, "partition": day.isoformat()} for check, day in wanted]
     steps = [*first, (State.VERIFIED, words), (State.RESOLVED, end)]
     store.move_through(incident.id, steps, now, actor, passed=evidence, **measured)
+
+
+def _watch(engine: Engine, incident: Incident) -> RecoveryWatch | None:
+    """The landing days that nobody has judged yet: those judged meanwhile were as they should be without it."""
+    days = POLICIES[incident.failure_class].watch_days
+    judged = CheckStore(engine).newest_day(incident.sources)
+    if not days:
+        return None
+    first = max(one for one in (judged, incident.partitions[-1]) if one is not None) + timedelta(days=1)
+    return RecoveryWatch(first, first + timedelta(days=days - 1), tuple(incident.checks))
 
 
 def _wanted_of_signals(incident: Incident) -> list[tuple[str, date]]:

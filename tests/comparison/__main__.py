@@ -6,9 +6,7 @@ as somebody would who takes over what `sources add` proposes, and names the zone
 
 import argparse
 import json
-import os
 import pickle
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,7 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from reliability_platform.settings import PROJECT_ROOT
-from tests.comparison.delivery_sets import EVENTS_PER_DAY, SHOP_DAYS, flights, flights_csv, shop
+from tests.comparison.delivery_sets import EVENTS_PER_DAY, SHOP_DAYS, flights, shop
+from tests.comparison.flights_apart import flights_apart
 from tests.comparison.measure import Case, measure
 from tests.comparison.report import document, markdown
 
@@ -45,7 +44,7 @@ def main() -> None:
     started = time.perf_counter()
     cases: list[Case] = []
     with tempfile.TemporaryDirectory() as folder:
-        beside = None if said.without_flights else _flights_apart(Path(folder))
+        beside = None if said.without_flights else flights_apart(Path(folder), "tests.comparison")
         for seed in range(said.first_seed, said.first_seed + said.seeds):
             cases += measure(shop(seed), int(seed < said.first_seed + said.corrupted_seeds))
             _progress(f"shop {seed}: {len(cases)} cases, {time.perf_counter() - started:.0f} s")
@@ -75,35 +74,6 @@ def main() -> None:
 def _progress(text: str) -> None:
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
-
-
-def _flights_apart(folder: Path) -> subprocess.Popen[bytes]:
-    """A project for the flights, and a process that judges them."""
-    file, sample = flights_csv(folder), folder / "sample"
-    sample.mkdir()
-    header, *rows = file.read_text().splitlines(keepends=True)
-    by_day: dict[str, list[str]] = {}
-    for row in rows:
-        year, month, day, _ = row.split(",", 3)
-        if int(month) <= 2:
-            by_day.setdefault(f"{year}-{int(month):02}-{int(day):02}", [header]).append(row)
-    for day, lines in by_day.items():
-        (sample / f"flights-{day}.csv").write_text("".join(lines))
-    project = folder / "airport"
-    environment = {**os.environ, "RELIABILITY_HOME": str(folder / "home")}
-    reliability = [str(Path(sys.executable).parent / "reliability")]
-
-    def run(*words: str, at: Path) -> None:
-        subprocess.run([*reliability, *words], cwd=at, env=environment, check=True, stdout=subprocess.DEVNULL)
-
-    run("init", str(project), at=folder)
-    run("sources", "add", "flights", "--from", f"{sample}/flights-*.csv", "--yes", at=project)
-    contract = project / "contracts" / "flights.yml"
-    contract.write_text(contract.read_text().replace("Etc/GMT+5", "America/New_York"))
-    run("generate", at=project)
-    environment |= {"RELIABILITY_PROJECT": str(project), "PYTHONPATH": str(PROJECT_ROOT)}
-    command = [sys.executable, "-m", "tests.comparison", "--of-flights", str(file)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
 
 
 if __name__ == "__main__":

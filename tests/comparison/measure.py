@@ -53,7 +53,7 @@ def measure(world: DeliverySet, repetitions: int) -> Iterator[Case]:
             others = _others(statistics[source], {day: statistics[source][day]})
             yield Case(world.name, source, str(day), "", False, "", judged[day], others)
         rng = np.random.default_rng([SEED, *map(ord, world.name + source)])
-        for kind, by_others, size, touched in _corrupted(source, deliveries, days, repetitions, rng):
+        for kind, by_others, size, touched in corrupted_days(source, deliveries, days, repetitions, rng):
             found = profiled.judge_instead(source, touched)
             first = next((one for one in found.values() if one.told), None) or found[max(found)]
             held = any(one.held for one in found.values())
@@ -78,7 +78,7 @@ def _others(clean: Mapping[date, DayStatistics], touched: Mapping[date, DayStati
 Deliveries = Mapping[date, list[Batch]]
 
 
-def _corrupted(
+def corrupted_days(
     source: str, clean: Deliveries, days: list[date], repetitions: int, rng: np.random.Generator
 ) -> Iterator[tuple[str, bool, str, Deliveries]]:
     for kind in CORRUPTIONS:

@@ -32,6 +32,8 @@ class Judged:
     held: bool
     first: Deviation | None
     strongest: float
+    unlike: tuple[Metric, ...] = ()
+    """All numbers that were unlike their past."""
 
 
 @dataclass
@@ -144,5 +146,6 @@ def _in_order(
         for deviation in one.deviations:
             series.forget([*deviation.before_noticed, day], [deviation.metric])
         first = one.deviations[0] if one.deviations else None
-        found[day] = (Judged(bool(one.deviations), one.holds, first, one.strongest), one.deviations)
+        unlike = tuple(deviation.metric for deviation in one.deviations)
+        found[day] = (Judged(bool(one.deviations), one.holds, first, one.strongest, unlike), one.deviations)
     return found

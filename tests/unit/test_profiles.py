@@ -348,6 +348,19 @@ def test_few_rows_are_no_news() -> None:
     assert judge(series(1000), day(40), set()).deviations[0].metric.column == "status"
 
 
+def test_a_number_under_watch_needs_half_the_change_and_no_other_number_does() -> None:
+    """Two in a hundred rows more are below the floor of a label; who was declined lately is looked at more closely."""
+    declined, refunded = (Metric(MetricKind.LABEL, "status", name) for name in ("declined", "refunded"))
+
+    def share(number: int) -> tuple[float, float, float]:
+        return 20_000, 0.22 if number == 40 else 0.2, float("nan")
+
+    series = _series({declined: share, refunded: share}, 40)
+    assert not judge(series, day(40), set()).deviations
+    assert [one.metric for one in judge(series, day(40), set(), frozenset({declined})).deviations] == [declined]
+    assert not judge(series, day(39), set(), frozenset({declined})).deviations
+
+
 def test_limits_are_where_a_number_begins_to_be_told() -> None:
     """The picture of the past shows a line; just inside it nothing is told, just outside it is."""
     metric = Metric(MetricKind.LABEL, "status", "declined")

@@ -103,6 +103,8 @@ HARM_SEVERITY = {
     Harm.MINOR: Severity.P3,
 }
 
+MAX_WATCH_DAYS = 28
+"""A longer watch would be a limit of its own: write it into the contract."""
 _STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 
@@ -128,6 +130,9 @@ class Policy:
     """The wait before the second attempt; it doubles for each further one."""
     time_limit: timedelta = timedelta(minutes=10)
     """An action that has not ended after so long is stopped, or taken for dead."""
+    watch_days: Annotated[int, Interval(ge=0, le=MAX_WATCH_DAYS)] = 3
+    """After a verified recovery: so many landing days what failed is judged more strictly, and is the same incident if it fails
+    again; 0 for none."""
 
     __pydantic_config__ = _STRICT
 
@@ -249,7 +254,7 @@ OVERRIDABLE: dict[str, frozenset[str]] = {
     "first_steps": frozenset(),
     "prevention": frozenset(),
     "severity_by_impact": frozenset(),
-    "policy": frozenset({"automatic", "max_attempts", "escalation", "backoff", "time_limit"}),
+    "policy": frozenset({"automatic", "max_attempts", "escalation", "backoff", "time_limit", "watch_days"}),
     "texts": frozenset({one.name for one in fields(ClassText)} - {"questions"}),
 }
 """What a project may say instead of the platform, and within which keys. How a failure is told from others, which action heals

@@ -125,6 +125,7 @@ def _terms(kind: FailureClass, remedy: Remedy) -> list[list[str]]:
         ["by itself only if", ", ".join(remedy.conditions) or "nothing else is needed"],
         ["first wait", f"{_wait(remedy)}, doubled each time"],
         ["stopped after", f"{int(remedy.time_limit.total_seconds()) // 60} min"],
+        ["under watch afterwards", counted(remedy.watch_days, "landing day") if remedy.watch_days else "no"],
         ["leaves, if it did not help", remedy.leaves],
         ["then decides", remedy.escalation],
     ]
@@ -210,6 +211,7 @@ def class_document(failure_class: str, remedy: Remedy) -> dict[str, Any]:
             "max_attempts": remedy.max_attempts,
             "backoff_seconds": remedy.backoff.total_seconds(),
             "time_limit_seconds": remedy.time_limit.total_seconds(),
+            "watch_days": remedy.watch_days,
             "verification": verification(remedy),
             "leaves": remedy.leaves,
             "escalation": remedy.escalation,

@@ -57,6 +57,12 @@ def _usually(incident: Incident, situation: Situation) -> list[str]:
     return [] if is_over(incident) or situation.usual is None else [situation.usual.in_words]
 
 
+def _again(incident: Incident) -> list[str]:
+    """What those must hear who were told that it was over."""
+    back = incident.lives > 1 and not is_over(incident)
+    return ["It came back after it had been over: the all-clear no longer holds."] if back else []
+
+
 def _concerned(incident: Incident) -> str:
     return f"{joined(list(incident.sources or (incident.source,)))}, {landing_days(incident.partitions)}"
 
@@ -80,6 +86,7 @@ def internal(incident: Incident, situation: Situation) -> Message:
     told = times.onset if is_of_the_source(incident) else None  # what we broke ourselves did not begin as it landed
     since = f"Since {moment(told)}" if told else f"Detected {moment(times.detected)}"
     items = [
+        *_again(incident),
         f"What: {CLASSES[incident.failure_class].what_it_means}",
         f"Where: {_concerned(incident)}; root {incident.root_dataset}.",
         f"{since}. State: {state(incident)}.",
@@ -120,6 +127,7 @@ def to_reader(incident: Incident, situation: Situation, exposures: Sequence[Expo
     avoid = f"Please do not report or act on {where} until the all-clear."
     items = [
         f"You receive this as the owner of {names}{', which is marked critical' if critical else ''}.",
+        *_again(incident),
         f"Concerned: {where}.",
         _see_now(incident, situation),
         avoid if wrong else "Nothing needs to be avoided; numbers may be late.",
@@ -158,7 +166,7 @@ def to_source(incident: Incident, situation: Situation) -> Message:
         Paragraph(f"To {owner}. {incident.id}, {landing_days(incident.partitions)}."),
         Paragraph("What our checks saw:"),
         Bullets(own[:5]),
-        Paragraph(" ".join([_doing(incident, situation), *_usually(incident, situation), asked])),
+        Paragraph(" ".join([*_again(incident), _doing(incident, situation), *_usually(incident, situation), asked])),
         Paragraph(_next(incident, situation)),
     ]
     return Message(SOURCE, owner, blocks)
@@ -183,6 +191,7 @@ def all_clear(incident: Incident, situation: Situation) -> Message:
     else:
         numbers = f"The published tables may be used again{_dates(situation)}."
     items = [words, numbers, *(["Verified by the checks that had failed."] if times.verified else [])]
+    items += [] if incident.watch is None else [incident.watch.words]
     draft: list[Block] = [] if ready else [Paragraph("Not to be sent yet: the incident is not over.")]
     blocks = [
         Heading(1, f"{'All clear' if ready else 'Draft of the all-clear'}: {CLASSES[incident.failure_class].title}"),

@@ -488,7 +488,8 @@ def _afterwards(incident: Incident, situation: Situation) -> str:
         *(["its postmortem is due"] if due else []),
         *(["Containment says what must follow"] if follow_up(incident) else []),
     ]
-    return f"Nothing is left to recover; {joined(left)}." if left else "Nothing is left to do."
+    watched = "" if incident.watch is None else f" {incident.watch.words}"
+    return (f"Nothing is left to recover; {joined(left)}." if left else "Nothing is left to do.") + watched
 
 
 def opening(incident: Incident, situation: Situation) -> list[Block]:

@@ -36,6 +36,8 @@ class Remedy:
     backoff: timedelta = timedelta()
     """The wait before the second attempt; it doubles for each further one."""
     time_limit: timedelta = timedelta()
+    watch_days: int = 0
+    """Landing days after a verified recovery on which what failed is judged more strictly."""
     leaves: str = ""
     """What an attempt that did not help leaves behind, in words."""
     plan: str | None = None

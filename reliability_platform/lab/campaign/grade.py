@@ -16,7 +16,7 @@ from reliability_platform.lab.faults.fault import Containment
 from reliability_platform.lab.faults.truth import Truth
 from reliability_platform.lab.scorecard.containment import own_dates, was_told
 from reliability_platform.lab.scorecard.quarantined import Quarantined
-from reliability_platform.lab.scorecard.score import HEALED, seconds_between
+from reliability_platform.lab.scorecard.score import HEALED, noticed_at, seconds_between
 from reliability_platform.lab.scorecard.severity import expected_severity
 from reliability_platform.remediation.shared_tests import is_of_a_whole_table
 
@@ -240,7 +240,7 @@ def outcome_of(
         healed=primary is not None and ended and not wrong_in_the_end,
         quarantine=_against_truth(truth, quarantine),
         days_to_detect=float(max(0, (_noticed(primary) - scenario.first_day).days)) if primary else None,
-        seconds_to_detect=seconds_between(truth.injected_at, primary.detected_at) if primary else None,
+        seconds_to_detect=seconds_between(truth.injected_at, noticed_at(truth, primary)) if primary else None,
         seconds_to_recover=seconds_to_recover(primary, known.get(primary.id, 0) if primary else 0),
         remediations=sum(actions_begun(one, known.get(one.id, 0)) for one in found),
         changed_first=suspect,

@@ -114,6 +114,13 @@ def incident_of(truth: Truth, incidents: Sequence[Incident]) -> Incident | None:
     return next(iter([*own, *other]), None)
 
 
+def noticed_at(truth: Truth, incident: Incident) -> datetime:
+    """When an incident first spoke of one of the fault's days: one that came back was opened for another fault."""
+    days = {day.isoformat() for day in truth.landing_dates}
+    told = (entry.at for entry in incident.timeline if not days.isdisjoint(entry.data.get("partitions", ())))
+    return next(told, incident.detected_at)
+
+
 def _is_of_its_tables(truth: Truth, sources: Collection[str], incident: Incident) -> bool:
     """Whether an incident is of what an injection did to a table of several sources: the rows of each are gone."""
     same_days = bool(set(truth.landing_dates) & set(incident.partitions))
@@ -141,6 +148,7 @@ def _is_contained(settings: Settings, truth: Truth, shown: Sequence[Difference])
 
 def _score(settings: Settings, truth: Truth, incident: Incident | None, shown: Sequence[Difference]) -> FaultScore:
     recovered = incident.recovered_at if incident else None
+    noticed = noticed_at(truth, incident) if incident else None
     contained = _is_contained(settings, truth, shown)
     return FaultScore(
         fault=truth.fault,
@@ -161,8 +169,8 @@ def _score(settings: Settings, truth: Truth, incident: Incident | None, shown: S
         contained=contained,
         told=was_told(truth, contained=contained, detected=incident is not None),
         healed=truth.is_silent or (incident is not None and incident.state in HEALED),
-        time_to_detect_seconds=seconds_between(truth.injected_at, incident.detected_at if incident else None),
-        time_to_recover_seconds=seconds_between(incident.detected_at if incident else None, recovered),
+        time_to_detect_seconds=seconds_between(truth.injected_at, noticed),
+        time_to_recover_seconds=seconds_between(noticed, recovered),
         shown_wrong=[str(one) for one in shown],
     )
 

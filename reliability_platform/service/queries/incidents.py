@@ -57,6 +57,8 @@ class IncidentSummary(QueryAnswer):
     """Where they talk about it."""
     linked_to: str | None
     """The earlier incident of the same failure, or the cause of which this is a symptom."""
+    watched_until: date | None
+    """The last landing day of its watch: what fails again by then is this incident; null while it is open or not watched."""
     detected_at: datetime
     """When it was opened."""
     recovered_at: datetime | None
@@ -156,6 +158,7 @@ def _summary(incident: Incident, policy: ResponsePolicy, now: datetime) -> dict[
         "responders": incident.responders,
         "channel": incident.channel,
         "linked_to": incident.linked_to,
+        "watched_until": incident.watch.last if incident.watch is not None else None,
         "detected_at": incident.detected_at,
         "recovered_at": incident.recovered_at,
         "times": incident.times,

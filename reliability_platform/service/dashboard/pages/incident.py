@@ -144,7 +144,8 @@ def _pictures(asked: PageRequest, incident: Incident) -> list[DayChart]:
 def _sentence(one: IncidentDetail, *, is_open: bool) -> str:
     what = f"{CLASSES[one.failure_class].title}: {one.source}, {landing_days(one.landing_days)}"
     if not is_open:
-        return f"{what}. It is over ({one.state.value.replace('_', ' ')})."
+        watched = "" if one.watched_until is None else f", under watch until landing day {one.watched_until}"
+        return f"{what}. It is over ({one.state.value.replace('_', ' ')}){watched}."
     still = counted(one.still_failing, "result still fails", "results still fail")
     return f"{what}. It is {one.state.value.replace('_', ' ')}; {still}."
 
