@@ -134,6 +134,13 @@ def test_a_server_is_asked_now_and_then_and_its_last_good_answer_counts_while_it
             "has events that repeat more than once an hour",
         ),
         ("BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", 200, "is a calendar without any event"),
+        (CALENDAR.replace("RRULE:", "RRULE:garbage\r\nRRULE:"), 200, "cannot be unfolded"),
+        (
+            CALENDAR.replace("20260302T080000", "19010302T080000").replace("WEEKLY;INTERVAL=2;COUNT=10", "HOURLY"),
+            200,
+            "and 50,000 are allowed",
+        ),
+        (CALENDAR + "X" * 500_000, 200, "it is longer than 500,000 bytes"),
     ):
         calendar.body, calendar.status = body, status
         moment = at("2026-03-03T12:00:00") + timedelta(minutes=16 * calendar.asked)

@@ -95,6 +95,11 @@ def routed(post: Post, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
         ("env:BOARD", "slack://tok3n/a/b", "recipients.board.channels.0: a channel is a reference to its Apprise URL"),
         ("otherwise: [team]}", "otherwise: [duty]}", "rotations.duty.otherwise.0: there is no recipient 'duty'"),
         ("until: 2026-02-01T20:00", "until: 2026-02-01T07:00", "until must be later than from"),
+        (
+            '"20:00-08:00"',
+            '"20:00-20:00"',
+            "recipients.team.quiet: hours that begin and end at the same minute never end",
+        ),
         ("Europe/Zurich", "Europe/Zurch", "'Europe/Zurch' is not a time zone"),
         (
             "shifts: [{recipient: anna, from: 2026-02-01T08:00, until: 2026-02-01T20:00}]",

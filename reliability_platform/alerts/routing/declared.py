@@ -117,6 +117,15 @@ class DeclaredQuietHours(_Declared):
     through: tuple[Severity, ...] = (Severity.P0, Severity.P1)
     """The severities that are told at once."""
 
+    @model_validator(mode="after")
+    def _end(self) -> "DeclaredQuietHours":
+        begin, end = self.hours.split("-")
+        if begin == end:
+            raise ValueError(
+                "hours that begin and end at the same minute never end: leave quiet out, or take severities off the channel"
+            )
+        return self
+
 
 class Recipient(_Declared):
     """A person or a team."""
@@ -372,8 +381,8 @@ def routing_of(settings: Settings) -> Routing | None:
     if path is None:
         return None
     try:
-        files = [path, *sorted(path.parent.glob(TEMPLATES))]
-        return read_routing(path, tuple((one.name, one.stat().st_mtime_ns) for one in files))
+        templates = sorted(one for one in path.parent.glob(TEMPLATES) if one.is_file())
+        return read_routing(path, tuple((one.name, one.stat().st_mtime_ns) for one in (path, *templates)))
     except OSError as error:
         raise UsageError(f"The routing file {path} cannot be read: {error.strerror}.") from None
 

@@ -93,7 +93,7 @@ class Speaker:
             raise UnexpectedAnswerError
         try:
             return json.loads(said) if said.strip() else None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise UnexpectedAnswerError from None
 
     def find(self, marker: str, since: str) -> str | None:
