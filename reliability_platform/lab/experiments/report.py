@@ -69,7 +69,7 @@ def keep(settings: Settings, engine: Engine, report: ExperimentReport) -> Path |
     number = DrillLog(engine).record(
         report.name, report.began_at, report.rows_lost, report.recovery_seconds, not refuted, refuted
     )
-    note_act(engine, Changes.REHEARSE, f"{report.name}: {report.status}", whoami(), refuted, utc_now())
+    note_act(engine, Changes.REHEARSE, f"{report.name}: {report.status}", whoami(), "", utc_now())
     return write_report(
         settings, f"{number:04d}-{report.name}", {"number": number, **report.document()}, blocks(report)
     )

@@ -182,9 +182,7 @@ class _Run:
         report.injections = injections
         with self._step("injections"):
             clean = self._sources(injections)
-            shutil.rmtree(
-                self.settings.faults, ignore_errors=True
-            )  # what an earlier plan of the home did is none of this
+            shutil.rmtree(self.settings.faults, ignore_errors=True)  # an earlier plan of the home is none of this
             quarantined = self._break_deliveries(clean, [one for one in injections if not _is_live(one)])
             for one in filter(_is_live, injections):
                 with live_fault(self.settings, SEED, one):
