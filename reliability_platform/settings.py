@@ -381,7 +381,8 @@ class Settings(BaseModel):
 
     def apart(self, home: Path) -> "Settings":
         """The settings of a home that is made to be thrown away: an oracle, a clone, a trial. Nothing of it reaches what
-        this one shares with the outside: a store in a database server, a place of snapshots, channels, lineage.
+        this one shares with the outside: a store in a database server, a place of snapshots, channels, lineage. Changes are
+        not frozen there: to try them out is what it is for.
         """
         return self.model_copy(
             update={
@@ -392,6 +393,7 @@ class Settings(BaseModel):
                 "alert_urls": (),
                 "dead_man_url": None,
                 "alert_dry_run": True,
+                "change_freeze": False,
             }
         )
 

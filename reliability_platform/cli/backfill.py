@@ -207,8 +207,8 @@ def backfill(
     """Run landing days again from what has landed, unless the backfill guard objects.
 
     The guard objects to days that another build is at work on, that somebody holds, that an open incident binds, whose
-    deliveries or models are older than what was built, and to changes of closed periods. Days of which nothing has
-    landed are refused: `reliability run` lands them.
+    deliveries or models are older than what was built, to changes of closed periods, and to changed models and contracts
+    that are frozen. Days of which nothing has landed are refused: `reliability run` lands them.
     """
     check_range(first, last)
     given = reason_given(approve, why)

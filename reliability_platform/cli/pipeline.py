@@ -91,7 +91,7 @@ def run(
     """Run the pipeline over landing days, then open incidents for what failed.
 
     Days that have run before are run again; the result is the same. What would be another one, from older deliveries
-    or models, or on dates that are closed, is refused.
+    or models, or on dates that are closed, is refused, and so is a change that is frozen.
     """
     check_range(first, last)
     given = reason_given(approve, why)

@@ -51,13 +51,14 @@ def test_a_trial_shares_nothing_with_the_outside(
         "ALERT_URLS": "json://host",
         "DEAD_MAN_URL": "http://dead.man/x",
     }
-    for name, value in {**outside, "ALERT_DRY_RUN": "false"}.items():
+    for name, value in {**outside, "ALERT_DRY_RUN": "false", "CHANGE_FREEZE": "true"}.items():
         monkeypatch.setenv(f"RELIABILITY_{name}", value)
     assert load_settings(tmp_path).operations_url == elsewhere
     trial = settings_of(tmp_path / "trial")
     assert (trial.operations_url, trial.snapshot_url, trial.openlineage_url) == (None, None, None)
     assert trial.dead_man_url is None
     assert (trial.alert_urls, trial.alert_dry_run, trial.attended) == ((), True, True)
+    assert not trial.change_freeze
 
 
 def homes(tmp_path: Path) -> tuple[Settings, Settings]:
