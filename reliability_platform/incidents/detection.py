@@ -419,10 +419,14 @@ class _Observer:
         )
 
     def _assessed_again(self, incident: Incident, more: Sequence[RawSignal]) -> list[FollowUp]:
-        """An incident that grows by these signals may become worse; it never becomes better by growing."""
-        known = [_remembered(one) for one in incident.signals if one.check in CHECKS]
-        days = sorted({*incident.partitions, *days_of(incident.source, more, incident.partitions[0])})
-        cause = RootCause(incident.source, incident.failure_class, days, [*known, *more])
+        """An incident that grows by these signals may become worse; it never becomes better by growing. Of one that comes back
+        the days that have recovered are right, and shown to readers.
+        """
+        whole = RootCause(incident.source, incident.failure_class, [], list(more))
+        if incident.is_open:
+            whole.signals[:0] = [_remembered(one) for one in incident.signals if one.check in CHECKS]
+            whole.partitions = sorted({*incident.partitions, *days_of(incident.source, more, incident.partitions[0])})
+        cause = whole if incident.is_open else _part(whole, more)
         found = self._triage(cause, _is_contained(self._engine, cause))
         if found.severity < incident.severity:
             why = f"{incident.severity} → {found.severity}: {found.reason}"

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.alerts.collect import _heard
 from reliability_platform.checks.facts import Deviating, Facts
+from reliability_platform.checks.gate import held
 from reliability_platform.checks.history import (
     HistoryCheck,
     evaluate_history,
@@ -22,7 +23,9 @@ from reliability_platform.checks.profile import experience
 from reliability_platform.checks.results import CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.checks.watched import NARROWER, NOTHING_WATCHED, under_watch
-from reliability_platform.incidents.detection import observe
+from reliability_platform.incidents.classes import Severity
+from reliability_platform.incidents.detection import Surroundings, observe
+from reliability_platform.incidents.impact import Consumers
 from reliability_platform.incidents.model import Incident, RecoveryWatch, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
@@ -34,6 +37,7 @@ from reliability_platform.settings import load_settings
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import NOW, Numbers, day, later, missing, result
 
+NULLS = "stg_orders__missing_customer_id"
 GAP, VOLUME = "bronze_orders__batch_completeness", "int_orders__deduplicated__volume"
 PROFILE = "int_orders__deduplicated__profile"
 APP = Metric(MetricKind.LABEL, "channel", "app")
@@ -94,6 +98,19 @@ def test_the_same_failure_within_the_watch_is_the_incident_come_back(engine: Eng
     heard = _heard(incident, len(incident.timeline))
     assert heard is not None
     assert (heard.summary, heard.ends) == ("came back: it is not over", True)
+
+
+def test_days_that_have_recovered_make_what_came_back_no_worse(engine: Engine, number: Numbers, tmp_path: Path) -> None:
+    """Readers see them, and they are right: a P2 that came back, and was held, was a P1."""
+    consumers = Consumers({"orders": ["finance_dashboard"]}, frozenset({("orders", day(5))}))
+    around = Surroundings(load_settings(tmp_path / "home"), lambda: consumers)
+    (one,) = observe(engine, number(result(NULLS)), NOW)
+    healed(engine, one, 6, 8)
+    hold_all = [("orders", day(8))]
+    assert set(held(CheckStore(engine), hold_all)) == set(hold_all)
+    observe(engine, number(result(NULLS, 8)), later(30), around)
+    incident = IncidentStore(engine).get(one)
+    assert (incident.state, incident.severity) == (State.REOPENED, Severity.P2)
 
 
 @pytest.mark.parametrize(
