@@ -63,13 +63,12 @@ def is_building(settings: Settings) -> bool:
 
 
 def _there(connection: "duckdb.DuckDBPyConnection") -> set[str]:
-    return {
-        row[0]
-        for row in connection.execute(
-            "select table_name from duckdb_columns() join duckdb_tables() using (database_name, schema_name, table_name) "
-            "where column_name = 'landing_date' and database_name = current_database() and schema_name = 'main'"
-        ).fetchall()
-    }
+    # Not by `duckdb_columns()`: to list the columns of views it plans all of them, 75 ms in the shop.
+    rows = connection.execute(
+        "select table_name from duckdb_tables() where database_name = current_database() and schema_name = 'main' "
+        "and contains(sql, 'landing_date')"
+    ).fetchall()
+    return {row[0] for row in rows}
 
 
 def _now(connection: "duckdb.DuckDBPyConnection", staging: str = "true") -> str | None:
