@@ -64,10 +64,14 @@ def scan_below(folder: Path, pattern: str, *, by_name: bool = False) -> str:
     return f"read_parquet({literal(f'{exact(folder)}/{pattern}')}, hive_partitioning = false, filename = true{by_name_words})"
 
 
-def scan_days(folder: Path) -> str:
-    """The files of all `landing_date=…` folders of a folder as a table of a query, with the day as `landing_date`."""
-    files = literal(f"{exact(folder)}/{DAY_FOLDER}*/*.parquet")
+def scan_days(folder: Path, days: Iterable[date] = ()) -> str:
+    """The files of the `landing_date=…` folders of a folder as a table of a query, with the day as `landing_date`: of some
+    days, or of all where none of these has a folder. To list 301 folders takes 0.1 s.
+    """
+    names = (f"{DAY_FOLDER}{day.isoformat()}" for day in days)
+    there = [name for name in names if any((folder / name).glob("*.parquet"))]
+    files = ", ".join(literal(f"{exact(folder)}/{name}/*.parquet") for name in there or [f"{DAY_FOLDER}*"])
     return (
         f"(select * exclude (filename), {LANDING_DATE} as landing_date "
-        f"from read_parquet({files}, hive_partitioning = false, filename = true))"
+        f"from read_parquet([{files}], hive_partitioning = false, filename = true))"
     )

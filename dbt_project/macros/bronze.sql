@@ -7,7 +7,8 @@
     {{ return(path | replace('[', '[[]') | replace('*', '[*]') | replace('?', '[?]')) }}
 {%- endmacro %}
 
-{% macro read_bronze(table) -%}
+{# `days` are a pattern of landing days; who asks for those of the window says so, for each folder that fits is listed. #}
+{% macro read_bronze(table, days='*') -%}
     {%- set tracked = source('bronze', table) -%}
     {#- In a dbt unit test the source is the hand-made rows of the test. -#}
     {%- if execute and '__dbt__cte__' not in (tracked | string) -%}
@@ -17,7 +18,7 @@
                 * exclude (filename),
                 cast(regexp_extract(filename, 'landing_date=([0-9-]+)/[^/]*$', 1) as date) as landing_date
             from read_parquet(
-                '{{ home() }}/bronze/{{ folder }}/landing_date=*/*.parquet',
+                '{{ home() }}/bronze/{{ folder }}/landing_date={{ days }}/*.parquet',
                 hive_partitioning = false, filename = true
             )
         ) as delivered_{{ table }}

@@ -4,7 +4,7 @@
 {# Bronze rows as staging reads them; without a correction in the window that is `read_bronze`. #}
 {% macro read_corrected(table) -%}
     {%- set columns, bronze = corrected_columns(table), 'delivered_' ~ table -%}
-    {%- if not columns -%} {{ return(read_bronze(table)) }} {%- endif -%}
+    {%- if not columns -%} {{ return(read_bronze(table, days_of_window())) }} {%- endif -%}
     (
         select
             {{ bronze }}.* replace (
@@ -16,7 +16,7 @@
                 {% endfor %}
                 {{ still_rescued(bronze, columns) }} as _rescued
             )
-        from {{ read_bronze(table) }}
+        from {{ read_bronze(table, days_of_window()) }}
         {% for name, type, forgets in columns %}
         left join ({{ last_corrected(table, name) }}) as corrected_{{ name }}
             on

@@ -8,7 +8,7 @@
         batch_sequence,
         max(batch_attempt) as attempt,
         bool_or(late_accepted) as late_accepted
-    from {{ read_bronze('admissions') }}
+    from {{ read_bronze('admissions', days_of_window()) }}
     where {% if source_name %}source = '{{ source_name }}' and {% endif %}status = 'admitted' and {{ in_window() }}
     group by source, landing_date, batch_sequence
 {%- endmacro %}
@@ -19,7 +19,7 @@
         landing_date,
         batch_id,
         discarded_reasons
-    from {{ read_bronze('admissions') }}
+    from {{ read_bronze('admissions', days_of_window()) }}
     where source = '{{ source_name }}' and discarded_reasons is not null and {{ in_window() }}
 {%- endmacro %}
 

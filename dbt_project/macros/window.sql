@@ -15,6 +15,23 @@
     {{ column }} >= date '{{ window_start() }}' and {{ column }} < date '{{ window_end() }}'
 {%- endmacro %}
 
+{# The landing days of the window as a pattern that few other days fit: to list 301 folders took 0.1 s, for each of 13 scans
+   of a build. It fits the day of the sentinel, too, for a pattern that no file fits is an error. #}
+{% macro days_of_window() -%}
+    {%- set first = modules.datetime.date.fromisoformat(window_start()) -%}
+    {%- set length = (modules.datetime.date.fromisoformat(window_end()) - first).days -%}
+    {%- if length > 31 -%} {{ return('*') }} {%- endif -%}
+    {%- set days, pattern = ['1970-01-01'], [] -%}
+    {%- for number in range(length) -%}
+        {%- do days.append((first + modules.datetime.timedelta(days=number)) | string) -%}
+    {%- endfor -%}
+    {%- for place in range(10) -%}
+        {%- set fitting = days | map(attribute=place) | unique | sort | join -%}
+        {%- do pattern.append(fitting if fitting | length == 1 else '[' ~ fitting ~ ']') -%}
+    {%- endfor -%}
+    {{ return(pattern | join) }}
+{%- endmacro %}
+
 {# Pre-hook of tables that are rewritten by landing day. #}
 {% macro clear_window() %}
     {%- if execute and load_relation(this) is not none -%}

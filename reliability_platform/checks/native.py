@@ -58,10 +58,10 @@ def _files(field: str, reason: str, said: str) -> str:
     return f"struct_pack({field} := list({one} order by batch_id))"
 
 
-def _shared(settings: Settings) -> dict[str, str]:
+def _shared(settings: Settings, days: Sequence[date]) -> dict[str, str]:
     """What many checks read of the window, by the name under which they do."""
     window = "where landing_date between $first and $last"
-    records = {f"{ADMISSIONS}{source}": scan_days(settings.admissions / source) for source in SOURCES}
+    records = {f"{ADMISSIONS}{source}": scan_days(settings.admissions / source, days) for source in SOURCES}
     return {name: f"select * from {table} {window}" for name, table in (records | {CONSERVED: CONSERVATION}).items()}
 
 
@@ -500,7 +500,7 @@ def evaluate_native(
         connection.register(f"{ARRIVALS}{source}", arrivals_of(engine, source, first, last))
     wanted = sorted(names & checks.keys())
     texts = "\n".join(f"{checks[name].sql} {checks[name].subject}" for name in wanted)
-    window = _Window.over(connection, {"first": first, "last": last}, _shared(settings), texts)
+    window = _Window.over(connection, {"first": first, "last": last}, _shared(settings, partitions), texts)
     for name in wanted:
         check, spec = checks[name], CHECKS[name]
         rows: dict[date, tuple[float | None, Facts]] = {}

@@ -76,9 +76,7 @@ def steps(settings: Settings, source: str, days: Sequence[date]) -> list[Step]:
 def delivered(settings: Settings, source: str, days: Sequence[date]) -> str:
     """The bronze rows of some landing days as a table of a query."""
     wanted = ", ".join(f"date '{day.isoformat()}'" for day in days)
-    return (
-        f"(select * from {scan_days(bronze_folder(settings, source, days[0]).parent)} where landing_date in ({wanted}))"
-    )
+    return f"(select * from {scan_days(bronze_folder(settings, source, days[0]).parent, days)} where landing_date in ({wanted}))"
 
 
 def is_of(batches: Batches) -> str:
