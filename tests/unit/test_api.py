@@ -244,12 +244,19 @@ def test_decisions_stand_on_the_timeline_with_the_name_of_the_token(acted_on: Ap
     done = acted_on.post("/v1/incidents/INC-0001/acknowledge", {}, headers=ada)
     assert (done["state"], done["assignee"]) == ("acknowledged", "ada@example.com")
     acted_on.post("/v1/incidents/INC-0001/assign", {"to": "grace"}, headers=ada)
+    acted_on.post("/v1/incidents/INC-0001/assign", {"to": "alan", "role": "responder"}, headers=ada)
+    acted_on.post("/v1/incidents/INC-0001/update", {"say": "call 4111 1111 1111 1111", "next_hours": 2}, headers=ada)
+    promised = acted_on.get("/v1/incidents/INC-0001", headers=ada)["response"]
+    assert promised["next_update_promised_by"] == "ada@example.com" and not promised["update_overdue"]
     acted_on.post("/v1/incidents/INC-0001/note", {"why": "call 4111 1111 1111 1111"}, headers=ada)
     acted_on.post("/v1/incidents/INC-0001/resolve", {"why": "mended"}, headers=ada)
     told = acted_on.post("/v1/incidents/INC-0001/acknowledge", {}, 409, headers=ada)
     assert "cannot become acknowledged" in told["detail"]
     incident = IncidentStore(acted_on.home.engine).get("INC-0001")
-    assert (incident.state, incident.assignee) == (State.RESOLVED, "grace")
+    assert (incident.state, incident.assignee, incident.responders) == (State.RESOLVED, "grace", ["alan"])
+    assert (
+        "have the all-clear" in acted_on.post("/v1/incidents/INC-0001/update", {"say": "x"}, 409, headers=ada)["detail"]
+    )
     assert {entry.actor for entry in incident.timeline[-5:]} == {"ada@example.com"}
     assert "4111" not in json.dumps([entry.why for entry in incident.timeline]), "personal data is masked"
 

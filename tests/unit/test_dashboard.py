@@ -252,6 +252,8 @@ def test_a_responder_acts_from_the_page_of_an_incident(acted_on: Platform) -> No
     assert client.post(f"{where}/note", data={"why": "forged"}).status_code == 403
     assert client.post(f"{where}/note", data=said).status_code == 422, "without a reason"
     assert client.post(f"{where}/note", data=said | {"why": HOSTILE}).status_code == 200
+    assert client.post(f"{where}/update", data=said | {"say": "x", "next_hours": "soon"}).status_code == 422
+    assert "at noon" in client.post(f"{where}/update", data=said | {"say": "at noon", "next_hours": "2"}).text
     assert client.post(f"{where}/hold", data=said | {"why": "asked the owner"}).status_code == 200
     assert [one.source for one in Holds(acted_on.engine).standing().values()] == ["orders"]
     ended = client.post(f"{where}/false-alarm", data=said | {"why": "a test of ours"})

@@ -1,7 +1,6 @@
 """What people decide about an incident, one command per decision."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import click
 
@@ -87,13 +86,12 @@ def update(incident_id: str, say: str, hours: float | None, settings: Settings, 
 
     INCIDENT_ID may be shortened, as in INC-0003. Without an update, owners hear by themselves how it stands when one is due.
     """
-    from reliability_platform.incidents.documents.messages import NEXT_UPDATE
+    from reliability_platform.incidents.documents.messages import promised_for
 
     store, now = IncidentStore(operations_engine(settings)), utc_now()
-    incident = store.get(incident_id)
-    wait = NEXT_UPDATE[incident.severity] if hours is None else timedelta(hours=hours)
-    incident = give_update(store, incident.id, say, now + wait, now, whoami())
+    next_at = promised_for(store.get(incident_id), hours, now)
+    incident = give_update(store, incident_id, say, next_at, now, whoami())
     if as_json:
         print_json(summary_of(settings, incident, now).model_dump())
         return
-    echo(f"{incident.id}: the update goes to everybody who was told. The next one is promised by {moment(now + wait)}.")
+    echo(f"{incident.id}: the update goes to everybody who was told. The next one is promised by {moment(next_at)}.")

@@ -6,7 +6,7 @@ Short, and made of facts alone: what is wrong, who must avoid what, what is bein
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
@@ -29,6 +29,11 @@ NEXT_UPDATE = {
 """How long those concerned may be left without a word."""
 
 INTERNAL, READERS, SOURCE, ALL_CLEAR = "internal", "readers", "source", "all-clear"
+
+
+def promised_for(incident: Incident, hours: float | None, now: datetime) -> datetime:
+    """When whoever gives an update now promises the next one: in so many hours, else as the severity asks."""
+    return now + (NEXT_UPDATE[incident.severity] if hours is None else timedelta(hours=hours))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from fastapi import Depends, Response
 
 from reliability_platform.checks.holds import Holds
 from reliability_platform.clock import utc_now
-from reliability_platform.incidents.decisions import EFFECTS, Decision, decide
+from reliability_platform.incidents.decisions import EFFECTS, Decision, IncidentRole, decide, give_update
+from reliability_platform.incidents.documents.messages import promised_for
 from reliability_platform.incidents.reports import report
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.pauses import Pauses, PauseState
@@ -53,12 +54,20 @@ class HoldsNow(QueryAnswer):
     """All days that people hold. It counts from the next publication on."""
 
 
-def _decide(on: Ground, incident_id: str, decision: Decision, who: Caller, why: str, to: str = "") -> IncidentSummary:
+def _decide(
+    on: Ground,
+    incident_id: str,
+    decision: Decision,
+    who: Caller,
+    why: str,
+    to: str = "",
+    role: IncidentRole = IncidentRole.COMMANDER,
+) -> IncidentSummary:
     store, now = IncidentStore(on.engine), utc_now()
     with told_as(404):
         incident = store.get(incident_id)
     with told_as(409):  # the texts have been looked at: what is left is what the state of the incident does not allow
-        incident = decide(store, incident.id, decision, now, who.name, why, to)
+        incident = decide(store, incident.id, decision, now, who.name, why, to, role)
     return summary_of(on.settings, incident, now)
 
 
@@ -92,12 +101,24 @@ def acknowledge(on: OnGround, who: Responder, incident_id: IncidentId, said: ask
 
 @router.post("/incidents/{incident_id}/assign", tags=["incidents"], description=_help(Decision.ASSIGN))
 def assign(on: OnGround, who: Responder, incident_id: IncidentId, said: asked.Assignment) -> IncidentSummary:
-    return _decide(on, incident_id, Decision.ASSIGN, who, said.why, said.to)
+    return _decide(on, incident_id, Decision.ASSIGN, who, said.why, said.to, said.role)
 
 
 @router.post("/incidents/{incident_id}/note", tags=["incidents"], description=_help(Decision.NOTE))
 def note(on: OnGround, who: Responder, incident_id: IncidentId, said: asked.Because) -> IncidentSummary:
     return _decide(on, incident_id, Decision.NOTE, who, said.why)
+
+
+@router.post("/incidents/{incident_id}/update", tags=["incidents"])
+def update(on: OnGround, who: Responder, incident_id: IncidentId, said: asked.UpdateAsked) -> IncidentSummary:
+    """Tell everybody who was told of it how it stands, and promise the next update; one that is late is told of."""
+    store, now = IncidentStore(on.engine), utc_now()
+    with told_as(404):
+        incident = store.get(incident_id)
+    with told_as(409):
+        next_at = promised_for(incident, said.next_hours, now)
+        incident = give_update(store, incident.id, said.say, next_at, now, who.name)
+    return summary_of(on.settings, incident, now)
 
 
 @router.post("/incidents/{incident_id}/resolve", tags=["incidents"], description=_help(Decision.RESOLVE))

@@ -22,7 +22,7 @@ from pydantic import (
 from reliability_platform.clock import FIRST_DAY, utc_now
 from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import CLASSES, Severity
-from reliability_platform.incidents.decisions import MAX_NAME, MAX_TEXT
+from reliability_platform.incidents.decisions import MAX_NAME, MAX_TEXT, IncidentRole
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.reports import REPORTABLE, PersonReport
 from reliability_platform.operations.tables import MAX_REASON
@@ -106,6 +106,8 @@ WRONG = {
     "json_invalid": "it is no JSON ({error})",
     "model_attributes_type": "it must be a JSON object, sent as Content-Type: application/json",
     "int_parsing": "it must be a whole number",
+    "float_parsing": "it must be a number",
+    "float_type": "it must be a number",
     "int_type": "it must be a whole number",
     "int_from_float": "it must be a whole number",
     "bool_parsing": "it must be true or false",
@@ -283,9 +285,20 @@ class Assignment(RequestForm):
     """To whom something is given."""
 
     to: PersonName
-    """The person."""
+    """The person, or the channel."""
+    role: IncidentRole = IncidentRole.COMMANDER
+    """As what: who leads, who else works on it, or where they talk about it."""
     why: Words = "on duty"
     """For the timeline."""
+
+
+class UpdateAsked(RequestForm):
+    """How an incident stands, for everybody who was told of it."""
+
+    say: Words
+    """No names of people."""
+    next_hours: float | None = Field(default=None, ge=0.1, le=168)
+    """Hours until the next update, which is promised; without it, as the severity asks."""
 
 
 class OfLandingDay(RequestForm):

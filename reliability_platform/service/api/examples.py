@@ -55,6 +55,9 @@ EXAMPLES: dict[str, RequestExample] = {
     "POST /v1/incidents/{incident_id}/note": RequestExample(
         "/v1/incidents/INC-0001/note", {"why": "the producer sends the day again"}
     ),
+    "POST /v1/incidents/{incident_id}/update": RequestExample(
+        "/v1/incidents/INC-0001/update", {"say": "The files come again at noon.", "next_hours": 2}
+    ),
     "POST /v1/incidents/{incident_id}/heal": RequestExample(
         "/v1/incidents/INC-0001/heal", {"dry_run": True}, status=202
     ),

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 from reliability_platform.checks.holds import Holds
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
-from reliability_platform.incidents.decisions import Decision, decide
+from reliability_platform.incidents.decisions import Decision, decide, give_update
+from reliability_platform.incidents.documents.messages import promised_for
 from reliability_platform.incidents.reports import report
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.locks import locked
@@ -76,6 +77,13 @@ def _decide(decision: Decision) -> Callable[[SentForm], str]:
         return f"incidents/{incident.id}"
 
     return do
+
+
+def _update(form: SentForm) -> str:
+    said, store = form.read(forms.UpdateAsked), IncidentStore(form.ground.engine)
+    incident = store.get(form.path["incident"])
+    next_at = promised_for(incident, said.next_hours, form.now)
+    return f"incidents/{give_update(store, incident.id, said.say, next_at, form.now, form.caller.name).id}"
 
 
 def _hold(form: SentForm) -> str:
@@ -170,6 +178,7 @@ def _carry_out(form: SentForm) -> str:
 ACTS: tuple[DashboardAct, ...] = (
     DashboardAct("report", Act.REPORT, _report),
     DashboardAct("incidents/{incident}/acknowledge", Act.DECIDE, _decide(Decision.ACKNOWLEDGE)),
+    DashboardAct("incidents/{incident}/update", Act.DECIDE, _update),
     DashboardAct("incidents/{incident}/note", Act.DECIDE, _decide(Decision.NOTE)),
     DashboardAct("incidents/{incident}/resolve", Act.DECIDE, _decide(Decision.RESOLVE)),
     DashboardAct("incidents/{incident}/false-alarm", Act.DECIDE, _decide(Decision.FALSE_ALARM)),
