@@ -78,7 +78,7 @@ def routing(settings: Settings, as_json: bool) -> None:
         steps = "; ".join(f"{step.after_minutes:g} min late: {', '.join(step.tell)}" for step in chain.steps)
         people.print(f"Nobody answers ({chain.name}; {chain.when.in_words}): {steps}.", markup=False, soft_wrap=True)
     for name, tracker in declared.trackers.items():
-        place = f"{tracker.kind} {tracker.place.url} {tracker.project}"
+        place = " ".join(filter(None, (tracker.kind, tracker.place.url, tracker.place.project)))
         people.print(f"Tickets in {name} ({place}): {tracker.when.in_words}.", markup=False, soft_wrap=True)
     for words in lacking:
         people.print(
@@ -119,7 +119,8 @@ def explain_incident(incident_id: str, settings: Settings, as_json: bool) -> Non
     if not found.now:
         people.print("Nobody hears of it.")
     for ticket in found.tickets:
-        place = f"{ticket.tracker} ({ticket.kind} {ticket.project}; {ticket.why})"
+        where = " ".join(filter(None, (ticket.kind, ticket.project)))
+        place = f"{ticket.tracker} ({where}; {ticket.why})"
         what = f"is {ticket.link}" if ticket.ticket else f"would be opened at {ticket.link}"
         people.print(f"Its ticket in {place} {what}.", markup=False, soft_wrap=True)
     for words in found.nobody:

@@ -250,7 +250,9 @@ class TrackerServer:
             return {"made": {"nr": self._open(body)}}
         if asked == "GET /desk/tickets":
             place, page = [*enumerate(self.tickets, 1)], int(query["page"]) - 1
-            return {"found": [{"nr": nr, "external": one["fields"]["external"]} for nr, one in place[page : page + 1]]}
+            others = [{"nr": 99}, {"nr": 98, "external": None}] if page == 0 else []
+            own = [{"nr": nr, "external": one["fields"]["external"]} for nr, one in place[page : page + 1]]
+            return {"found": [*others, *own]}
         return self._noted(asked, number, {**body, "body": body.get("text")}, "status", "done")
 
     def _servicenow(self, asked: str, number: int, body: Any, query: dict[str, str]) -> Any:

@@ -269,7 +269,7 @@ class Tracker(_Declared):
         return TrackerPlace(
             kind=self.kind,
             url=(self.url or _HOSTS[self.kind]).rstrip("/"),
-            project=self.project,
+            project="" if self.kind == "template" else self.project,
             user=self.user,
             issue_type=self.issue_type,
             closing=self.closing or _CLOSE_CODE,

@@ -46,7 +46,7 @@ class TicketPlace:
     kind: str
     """As `jira`."""
     project: str
-    """Where in the tracker."""
+    """Where in the tracker; empty for one that a template speaks to."""
     ticket: str
     """Its key; empty where it would be opened."""
     link: str
@@ -93,7 +93,7 @@ def _tickets(routing: Routing, incident: Incident) -> list[TicketPlace]:
         TicketPlace(
             name,
             tracker.kind,
-            tracker.project,
+            tracker.place.project,
             kept[name].ticket if name in kept else "",
             kept[name].link if name in kept else tracker.place.url,
             tracker.when.in_words,

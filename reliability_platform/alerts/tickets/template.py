@@ -8,6 +8,7 @@ cannot become anything else. Only the key of a ticket stands within a path, and 
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -219,7 +220,12 @@ class TemplateShape(Shape):
         if not isinstance(tickets, list):
             raise UnexpectedAnswerError
         for one in tickets:
-            if marker in str(_at(one, search.marker)):
+            if not isinstance(one, dict):
+                raise UnexpectedAnswerError
+            text = ""
+            with suppress(UnexpectedAnswerError):  # one of somebody else's has no such field
+                text = str(_at(one, search.marker))
+            if marker in text:
                 return self._key(one), False
         return None, bool(tickets) and PAGE in (*search.query.values(), *(text for _, text in _texts(search.body)))
 

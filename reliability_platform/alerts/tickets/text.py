@@ -70,7 +70,7 @@ def description(incident: Incident, around: MessageContext) -> list[Block]:
             [
                 where,
                 *breach_lines(incident, around),
-                f"{incident.severity}: {harmless(incident.severity_reason, MAX_LINE)}",
+                harmless(incident.severity_reason, MAX_LINE),
                 *seen(incident),
             ]
         ),
