@@ -38,6 +38,7 @@ bench: .venv/ready  ## speed, as ratios to one bare DuckDB script in the same ru
 	$(BIN)/python -m tests.bench_machinery
 	$(BIN)/python -m tests.bench_queries
 	$(BIN)/python -m tests.bench_profiles
+	$(BIN)/python -m tests.bench_day
 
 docs: .venv/ready  ## the site of docs/ in site/; a dead link fails
 	$(BIN)/python -m docs.generate
