@@ -12,7 +12,7 @@ from functools import cached_property
 
 from reliability_platform.alerts.channels import Channel
 from reliability_platform.alerts.ledger import HANDOVER, Alert, AlertLedger
-from reliability_platform.alerts.message import harmless
+from reliability_platform.alerts.message import CAME_BACK, harmless
 from reliability_platform.alerts.routing.concerned import Audience, HearsAs, Router, holds
 from reliability_platform.counted import counted
 from reliability_platform.incidents.apart import noted
@@ -63,7 +63,7 @@ def _heard(incident: Incident, number: int) -> Heard | None:
         return Heard("severity", f"{before.severity} → {after.severity}", after, ends=False)
     if before.state != after.state:
         back = after.state is State.REOPENED
-        words = "came back: it is not over" if back else f"{before.state} → {after.state}".replace("_", " ")
+        words = CAME_BACK if back else f"{before.state} → {after.state}".replace("_", " ")
         return Heard("state", words, after, ends=before.is_open != after.is_open)
     return None
 

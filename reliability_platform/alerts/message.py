@@ -13,12 +13,14 @@ from reliability_platform.alerts.policy import URGENT
 from reliability_platform.counted import counted
 from reliability_platform.formats import moment, plain, span
 from reliability_platform.incidents.classes import CLASSES
-from reliability_platform.incidents.model import ENDED, Incident, State
+from reliability_platform.incidents.model import ENDED, Incident
 from reliability_platform.incidents.response import ResponsePolicy, breach_report_due, response_due
 
 LISTED = 10
 """Incidents named in a message about several."""
 CHECKS_SHOWN = 3
+CAME_BACK = "came back: it is not over"
+"""What an alert says of an incident that was over."""
 
 # In a chat, a sign may be a link, a mention of everybody, or markup, each in another way. What is not made by the
 # platform's own code (a limit, a consumer's name) keeps only signs that mean nothing anywhere.
@@ -94,7 +96,8 @@ def headline(incident: Incident, news: Sequence[Alert]) -> str:
     elif "deadline" in events:
         what = next(alert.summary for alert in reversed(news) if alert.event == "deadline")
     elif "state" in events:
-        what = "came back" if incident.state is State.REOPENED else state
+        back = incident.is_open and any(alert.summary == CAME_BACK for alert in news)
+        what = f"came back, now {state}" if back else state
     elif "burn" in events:
         what = next(alert.summary for alert in reversed(news) if alert.event == "burn")
     elif events & {"update", "reminder"}:

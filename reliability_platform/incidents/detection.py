@@ -349,8 +349,12 @@ class _Observer:
         under_watch = (
             "" if back is earlier or back.watch is None else f", under watch until landing day {back.watch.last}"
         )
-        reopened = ("transition", f"The failure came back{under_watch}.", {"to": State.REOPENED.value})
-        self._append(back, "signals", f"Came back: {_words(cause.signals)}", cause.signals, [reopened], symptoms)
+        then: list[FollowUp] = [
+            ("transition", f"The failure came back{under_watch}.", {"to": State.REOPENED.value}),
+        ]
+        if _is_contained(self._engine, cause):
+            then.append(("transition", CLASSES[back.failure_class].contained_by, {"to": State.CONTAINED.value}))
+        self._append(back, "signals", f"Came back: {_words(cause.signals)}", cause.signals, then, symptoms)
 
     def _open(self, cause: RootCause, earlier: Incident | None, symptoms: Sequence[str]) -> None:
         kind = CLASSES[cause.failure_class]

@@ -173,7 +173,8 @@ def test_killed_while_an_incident_comes_back_it_is_reopened_by_the_next_reader(s
     checks.record([result(FAILING[0], at=later(3)), result(FAILING[1]), result(FAILING[2])])
     killed_at(State.REOPENED, settings)
     tick(settings)
-    assert store.get(incident_id).state is State.REOPENED
+    incident = store.get(incident_id)
+    assert (incident.state, incident.lives) == (State.CONTAINED, 2)
 
 
 @pytest.mark.parametrize(("on", "opens"), [(12, True), (6, False)])

@@ -158,7 +158,7 @@ def test_a_failure_that_comes_back_reopens_and_one_after_long_opens_anew(platfor
     [incident] = store.all()
     store.move(incident.id, State.RESOLVED, NOW, "test", "done")
     fail_at(NOW + timedelta(days=1))
-    assert [one.state for one in store.all()] == [State.REOPENED]
+    assert [(one.state, one.lives) for one in store.all()] == [(State.CONTAINED, 2)]
     store.move(incident.id, State.RESOLVED, NOW + timedelta(days=1), "test", "done")
     fail_at(NOW + timedelta(days=30))
     first, second = store.all()

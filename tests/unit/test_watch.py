@@ -92,10 +92,10 @@ def test_the_same_failure_within_the_watch_is_the_incident_come_back(engine: Eng
     assert healed(engine, one, 6, 8).watch is not None
     assert observe(engine, number(result(GAP, 8)), later(30)) == [one]
     incident = IncidentStore(engine).get(one)
-    assert (incident.state, incident.attempts, incident.lives, incident.watch) == (State.REOPENED, 0, 2, None)
+    assert (incident.state, incident.attempts, incident.lives, incident.watch) == (State.CONTAINED, 0, 2, None)
     assert incident.partitions == [day(5), day(8)]
-    assert incident.timeline[-1].why == "The failure came back, under watch until landing day 2026-01-08."
-    heard = _heard(incident, len(incident.timeline))
+    assert incident.timeline[-2].why == "The failure came back, under watch until landing day 2026-01-08."
+    heard = _heard(incident, len(incident.timeline) - 1)
     assert heard is not None
     assert (heard.summary, heard.ends) == ("came back: it is not over", True)
 
@@ -110,7 +110,7 @@ def test_days_that_have_recovered_make_what_came_back_no_worse(engine: Engine, n
     assert set(held(CheckStore(engine), hold_all)) == set(hold_all)
     observe(engine, number(result(NULLS, 8)), later(30), around)
     incident = IncidentStore(engine).get(one)
-    assert (incident.state, incident.severity) == (State.REOPENED, Severity.P2)
+    assert (incident.state, incident.severity) == (State.CONTAINED, Severity.P2)
 
 
 @pytest.mark.parametrize(
