@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 
 from reliability_platform.audit_log import AuditLog, Changes
+from reliability_platform.contracts.rejections import Rule
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
 from reliability_platform.formats import moment
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 MAX_TEXT = 2000
-REASON = "personal_data"
-"""Why a row of a breach is rejected."""
+LEAKED = f"(^|,)[^,]+_{Rule.PERSONAL_DATA}(,|$)"
+"""Why a row of a breach is rejected: any column, also one that the contract has no longer (RE2)."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def affected_rows(connection: "duckdb.DuckDBPyConnection", source: str, days: Se
     found = connection.execute(
         f"select count(*), count(distinct record_key) from qtn_rows where source = {literal(source)} "
         f"and list_contains({day_list(days)}, landing_date) "
-        f"and list_contains(string_split(reject_reasons, ','), {literal(REASON)})"
+        f"and regexp_matches(reject_reasons, {literal(LEAKED)})"
     ).fetchone()
     assert found is not None
     return AffectedRows(int(found[0]), int(found[1]))

@@ -105,10 +105,12 @@ def test_affected_keys_are_counted_also_where_clean_rows_have_replaced_them() ->
     """They were read before. Rows that are rejected for something else are nobody's leak."""
     with duckdb.connect() as connection:
         connection.execute(
-            "create table qtn_rows as select * from (values ('orders', date '2026-01-05', '1', 'amount_missing,personal_data'), "
-            "('orders', date '2026-01-05', '1', 'personal_data'), ('orders', date '2026-01-05', '2', 'personal_data'), "
-            "('orders', date '2026-01-05', '3', 'amount_missing'), ('orders', date '2026-01-06', '4', 'personal_data'), "
-            "('payments', date '2026-01-05', '5', 'personal_data')) t(source, landing_date, record_key, reject_reasons)"
+            "create table qtn_rows as select * from (values ('orders', date '2026-01-05', '1', 'amount_missing,payload_personal_data'), "
+            "('orders', date '2026-01-05', '1', 'payload_personal_data'), "
+            "('orders', date '2026-01-05', '2', 'note_personal_data,payload_poisonous'), "
+            "('orders', date '2026-01-05', '3', 'personal_data_missing,no_personal_data_violated'), "
+            "('orders', date '2026-01-06', '4', 'payload_personal_data'), "
+            "('payments', date '2026-01-05', '5', 'payload_personal_data')) t(source, landing_date, record_key, reject_reasons)"
         )
         assert vars(affected_rows(connection, "orders", [day(5)])) == {"rows": 3, "keys": 2}
 
