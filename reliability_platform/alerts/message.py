@@ -18,6 +18,8 @@ from reliability_platform.incidents.response import ResponsePolicy, breach_repor
 
 LISTED = 10
 """Incidents named in a message about several."""
+LETTERS_IN_FULL = 5
+"""Of so many incidents an owner is told all in one message; of the others what they are. A letter has some eight lines."""
 CHECKS_SHOWN = 3
 CAME_BACK = "came back: it is not over"
 """What an alert says of an incident that was over."""
@@ -151,10 +153,28 @@ def _single(incident: Incident, news: Sequence[Alert], around: MessageContext) -
     ]
 
 
-def _to_owner(incident: Incident, news: Sequence[Alert], letter: OwnerLetter) -> list[str]:
+def _to_owner(incident: Incident, news: Sequence[Alert], lines: Sequence[str]) -> list[str]:
     """A letter holds names of others, and what checks said of what was delivered: no sign of it may mean anything."""
     asked = [f"- {alert.summary}" for alert in news if alert.event in ("escalation", "update")]
-    return [f"{incident.id}.", *(harmless(line, MAX_LINE) for line in [*asked, *letter.lines])]
+    return [f"{incident.id}.", *(harmless(line, MAX_LINE) for line in [*asked, *lines])]
+
+
+def _together(
+    news: Mapping[str, Sequence[Alert]], incidents: Mapping[str, Incident], around: MessageContext
+) -> list[str]:
+    """Of several incidents: a line each for whoever works on them, and for an owner what it means for what they own."""
+    lines, letters = [], 0
+    for one in list(news)[:LISTED]:
+        letter = around.letter(incidents[one])
+        if letter is None:
+            lines.append(f"- {headline(incidents[one], news[one])} ({one})")
+        else:
+            told = letter.lines if letters < LETTERS_IN_FULL else ()
+            lines += [harmless(letter.title, MAX_LINE), *_to_owner(incidents[one], news[one], told), ""]
+            letters += 1
+    lines += [f"- and {len(news) - LISTED} more"] if len(news) > LISTED else []
+    # Whoever only owns what reads the data has no command line of the platform.
+    return lines if letters == min(len(news), LISTED) else [*lines, "All of them: reliability incidents list"]
 
 
 def compose(
@@ -169,16 +189,15 @@ def compose(
         only = incidents[ids[0]]
         letter = around.letter(only)
         title = headline(only, news[only.id]) if letter is None else harmless(letter.title, MAX_LINE)
-        lines = _single(only, news[only.id], around) if letter is None else _to_owner(only, news[only.id], letter)
+        lines = _single(only, news[only.id], around) if letter is None else _to_owner(only, news[only.id], letter.lines)
     else:
         handed_over = {alert.event for one in ids for alert in news[one]} == {HANDOVER}
         title = counted(len(ids), "incident") + (
             " are open and nobody is on them; you are on call" if handed_over else " changed"
         )
-        title += f", the worst is {min(incidents[one].severity for one in ids)}"
-        more = [f"- and {len(ids) - LISTED} more"] if len(ids) > LISTED else []
-        lines = [f"- {headline(incidents[one], news[one])} ({one})" for one in ids[:LISTED]]
-        lines += [*more, "All of them: reliability incidents list"]
+        standing = [incidents[one].severity for one in ids if incidents[one].state not in ENDED]
+        title += f", the worst is {min(standing)}" if standing else ", all of them are over"
+        lines = _together(news, incidents, around)
     told = [alert for one in ids for alert in news[one]]
     return AlertMessage(
         id=secrets.token_hex(8),

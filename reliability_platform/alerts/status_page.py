@@ -3,7 +3,8 @@
 No check, table, column or error of the platform stands there, and nobody's name or address.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -44,11 +45,6 @@ class ReaderStatus:
         return WRONG if spoils and not is_contained(self.incident) else LATE
 
     @property
-    def until(self) -> str:
-        """By when it is expected to be over, if its past says."""
-        return moment(self.usual.expected_by(self.incident)) if self.usual is not None else "not known yet"
-
-    @property
     def said(self) -> str:
         """The last update of a person, else what kind of failure it is."""
         last = next((one for one in reversed(self.incident.timeline) if "next" in one.data), None)
@@ -79,14 +75,14 @@ def status_page(
         header = ["what reads the data", "what", "since", "expected to be over by", "next update by", "said"]
         grid = [
             [
-                _spoken(one.reader),
-                one.effect,
-                moment(one.incident.detected_at),
-                one.until,
-                moment(next_update(one.incident)),
-                one.said,
+                _spoken(alike[0].reader),
+                alike[0].effect,
+                moment(min(one.incident.detected_at for one in alike)),
+                _until(alike),
+                moment(min(next_update(one.incident) for one in alike)),
+                alike[0].said,
             ]
-            for one in standing
+            for alike in _alike(standing)
         ]
         blocks += [Heading(2, "What is wrong"), Grid(header, grid)]
         if any(one.usual for one in standing):
@@ -95,19 +91,33 @@ def status_page(
     if over:
         grid = [
             [
-                _spoken(one.reader),
-                moment(one.incident.detected_at),
-                moment(_ended(one.incident)),
-                NOTHING if one.incident.watch is None else f"the data of {one.incident.watch.last}",
-                one.said,
+                _spoken(alike[0].reader),
+                moment(min(one.incident.detected_at for one in alike)),
+                moment(max((end for one in alike if (end := _ended(one.incident)) is not None), default=None)),
+                max((f"the data of {one.incident.watch.last}" for one in alike if one.incident.watch), default=NOTHING),
+                alike[0].said,
             ]
-            for one in over
+            for alike in _alike(over)
         ]
         blocks += [
             Heading(2, "Over in the last seven days"),
             Grid(["what reads the data", "since", "until", "under watch until", "what"], grid),
         ]
     return blocks
+
+
+def _alike(found: Sequence[ReaderStatus]) -> Collection[Sequence[ReaderStatus]]:
+    """What is the same to who reads it: a cause that hits twenty days is one row, and not twenty."""
+    together: dict[tuple[str, str, str], list[ReaderStatus]] = defaultdict(list)
+    for one in found:
+        together[one.reader, one.effect, one.said].append(one)
+    return together.values()
+
+
+def _until(alike: Sequence[ReaderStatus]) -> str:
+    """By when all of it is expected to be over, if its past says so of each."""
+    ends = [one.usual.expected_by(one.incident) for one in alike if one.usual is not None]
+    return moment(max(ends)) if len(ends) == len(alike) else "not known yet"
 
 
 def _ended(incident: Incident) -> datetime | None:

@@ -268,6 +268,27 @@ def test_who_comes_on_call_is_told_once_of_what_nobody_has_answered(post: Post, 
     assert "P1 open since" in json.dumps(post.told("team")[-1]) and worst[1] not in post.told("team")[-1]["message"]
 
 
+def test_an_owner_hears_of_several_incidents_in_one_message_and_in_their_words(
+    post: Post, routed: Callable[..., Routed]
+) -> None:
+    """A list of classes and a command line tell nobody which numbers to avoid; what is right again is no worst."""
+    platform = routed()
+    platform.with_letters = True
+    several = [platform.open("P1", source="orders", root_dataset="stg_orders") for _ in range(7)]
+    platform.tick()
+    (told,) = post.told("finance")
+    assert told["title"] == "7 incidents changed, the worst is P1" and "reliability " not in told["message"]
+    assert told["message"].count("owner of finance_dashboard") == told["message"].count("Please do not") == 5
+    assert told["message"].count("Data incident P1: Expected batches are missing") == 7
+    assert "reliability incidents list" in post.told("anna")[0]["message"]
+    for one in several[:2]:
+        platform.move(one, State.RECOVERING, State.VERIFIED)
+    platform.pass_by(minutes=1)
+    platform.tick()
+    assert post.told("finance")[-1]["title"] == "2 incidents changed, all of them are over"
+    assert post.told("finance")[-1]["message"].count("All clear: Expected batches are missing") == 2
+
+
 def test_a_storm_is_one_message_for_each_and_all_of_it_is_told(post: Post, routed: Callable[..., Routed]) -> None:
     """A person reads the worst first, and not one message for each incident."""
     platform = routed()

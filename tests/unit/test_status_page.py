@@ -55,6 +55,25 @@ def test_readers_see_what_is_wrong_for_them_and_nothing_of_the_inside(ground: Ca
     assert "may be wrong" not in page and "Over in the last" not in page and page.count("as usual") == 3
 
 
+def test_what_is_the_same_to_a_reader_is_one_row(ground: Callable[..., Ground]) -> None:
+    """A wrong model fails on each day that is run, and each is an incident: whoever reads it asks since when and until when."""
+    platform = ground()
+    first = platform.open("P1", source="payments", root_dataset="stg_payments")
+    give_update(platform.store, first, "The desk is on it.", platform.now + timedelta(hours=9), platform.now, "grace")
+    for _ in range(4):
+        platform.open("P1", source="payments", root_dataset="stg_payments")
+        platform.pass_by(minutes=10)
+    page = web.page(status_blocks(platform.engine, platform.now))
+    rows = [one for one in page.splitlines() if one.startswith("<tr><td>finance dashboard") and "UTC" in one]
+    assert len(rows) == 2 and "The desk is on it." in rows[0]
+    assert "2026-02-01 12:00 UTC" in rows[1] and "2026-02-01 13:00 UTC" in rows[1] and "not known yet" in rows[1]
+    for incident in platform.store.open():
+        platform.move(incident.id, State.RECOVERING, State.VERIFIED, State.RESOLVED)
+    page = web.page(status_blocks(platform.engine, platform.now))
+    rows = [one for one in page.splitlines() if one.startswith("<tr><td>finance dashboard") and "UTC" in one]
+    assert len(rows) == 2 and "2026-02-01 12:40 UTC" in rows[1]
+
+
 def test_the_daemon_keeps_a_page_that_somebody_has_begun_and_begins_none(ground: Callable[..., Ground]) -> None:
     """A page that is out of date is worse than none."""
     platform = ground()

@@ -59,7 +59,7 @@ close = _command("close", Decision.CLOSE, "nothing is left to do")
 @click.argument("incident_id")
 @click.option("--to", required=True, help="The person, or the channel.")
 @click.option(
-    "--role", type=click.Choice([*IncidentRole]), default=IncidentRole.COMMANDER, show_default=True,
+    "--role", type=click.Choice([one.value for one in IncidentRole]), default=IncidentRole.COMMANDER.value, show_default=True,
     help="As what: who leads, who else works on it, or where they talk about it.",
 )  # fmt: skip
 @click.option("--why", default="on duty", show_default=True, help="For the timeline.")
