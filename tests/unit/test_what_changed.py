@@ -124,6 +124,33 @@ def test_a_build_of_another_day_that_writes_its_event_dates_may_be_the_bad_one(h
     assert pair_of(history.engine, history.incident()) == BuildPair(bad, good, same_days=True)
 
 
+def test_of_days_that_nobody_had_judged_for_long_the_build_before_the_first_failure_is_the_bad_one(
+    history: History,
+) -> None:
+    """One build broke three days; the two others were built before, and are judged by the publication."""
+    for number in (1, 2, 3):
+        history.build(day(number))
+        history.judge(day(number), CheckStatus.PASSED)
+    history.build(day(1), day(2))  # of these no result was recorded: they were no other
+    good = history.build(day(2))
+    history.judge(day(2), CheckStatus.PASSED)
+    bad = history.build(day(2))
+    for number in (2, 1, 3):
+        history.judge(day(number), CheckStatus.FAILED)
+    assert pair_of(history.engine, history.incident()) == BuildPair(bad, good, same_days=True)
+
+
+def test_what_failed_first_without_a_build_in_between_no_build_has_broken(history: History) -> None:
+    """A day that fails after it says nothing else, however long it had not been judged."""
+    history.build(day(1))
+    history.judge(day(1), CheckStatus.PASSED)
+    good = history.build(day(2))
+    history.judge(day(2), CheckStatus.PASSED)
+    history.judge(day(2), CheckStatus.FAILED)
+    history.judge(day(1), CheckStatus.FAILED)
+    assert pair_of(history.engine, history.incident()) == BuildPair(None, good, same_days=True)
+
+
 def test_the_first_build_of_a_home_has_none_to_be_compared_with(history: History) -> None:
     """There was no good run."""
     bad = history.build(day(1))

@@ -30,17 +30,25 @@ class BuildPair:
 def pair_of(engine: Engine, incident: Incident) -> BuildPair:
     """The builds that tell what changed, for the present life of an incident."""
     with engine.connect() as connection:
-        found = [
-            pair
-            for check, day, result in _first_failures(incident)
-            if (pair := _pair(connection, check, day, result)) is not None
-        ]
-    bad = [pair for pair in found if pair.bad is not None]
-    if not bad:
-        return BuildPair(None, max((one.good or 0 for one in found), default=0) or None, same_days=True)
-    first = min(pair.bad or 0 for pair in bad)
+        failures = _first_failures(incident)
+        found = [pair for one in failures if (pair := _pair(connection, *one)) is not None]
+        failed_first = _begun_before(connection, failures[0][2]) if failures else 0
+    bad = [pair.bad for pair in found if pair.bad is not None]
+    if not bad or found[0].bad is None:  # what failed first had passed since the last build
+        return BuildPair(
+            None, max((one.good or 0 for one in found if one.bad is None), default=0) or None, same_days=True
+        )
+    # What one build broke is noticed on other days later, and of a day that had not been judged for long many builds lie in
+    # between: the last of them from which the first failure can come was it.
+    culprit = max((one for one in bad if one <= failed_first), default=min(bad))
     # Of several checks that one build broke, that which knows most of the same days.
-    return min((one for one in bad if one.bad == first), key=lambda one: (not one.same_days, -(one.good or 0)))
+    return min((one for one in found if one.bad == culprit), key=lambda one: (not one.same_days, -(one.good or 0)))
+
+
+def _begun_before(connection: Connection, result: int) -> int:
+    """The last build that had begun when a result was given; 0 if none had."""
+    given_at = select(check_results.c.evaluated_at).where(check_results.c.id == result).scalar_subquery()
+    return connection.scalar(select(func.max(builds.c.id)).where(builds.c.began_at <= given_at)) or 0
 
 
 def _first_failures(incident: Incident) -> list[tuple[str, date, int]]:
