@@ -8,7 +8,7 @@ libyaml's parser takes a tenth of the time of PyYAML's own. Every process reads 
 of the models: 0.6 s of each start with the slow one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,23 @@ class _Loader(_FASTEST):  # type: ignore[valid-type, misc]
         """After it."""
         self._depth -= 1
         super().ascend_resolver()
+
+
+_SHAPES = {
+    **dict.fromkeys(("tuple_type", "list_type", "set_type", "frozen_set_type"), "it must be a list, as in [one, two]"),
+    **dict.fromkeys(
+        ("dict_type", "model_type", "dataclass_type", "mapping_type"), "it must be a mapping of names to values"
+    ),
+    "string_type": "it must be text: put it in quotes",
+}
+"""What is said of a value of another shape; the library speaks of tuples, dictionaries and classes of ours."""
+
+
+def said_of(error: Mapping[str, Any]) -> str:
+    """What a person reads of an error that pydantic found in a declaration."""
+    if error["type"] == "too_short":
+        return f"it must hold {error['ctx']['min_length']} or more"
+    return _SHAPES.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
 
 
 def read_yaml(text: str) -> Any:

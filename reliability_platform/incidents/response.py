@@ -15,7 +15,7 @@ from reliability_platform.errors import UsageError
 from reliability_platform.formats import moment
 from reliability_platform.incidents.classes import CLASSES, IncidentType, Severity
 from reliability_platform.incidents.model import Incident, State
-from reliability_platform.strict_yaml import StrictYaml
+from reliability_platform.strict_yaml import StrictYaml, said_of
 
 SATURDAY = 5
 
@@ -47,7 +47,7 @@ def _read(path: Path, _stamp: int) -> ResponsePolicy:
         policy = _FILE.validate_python(file.content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise file.problem(first["loc"], f"{first['msg']}.") from None
+        raise file.problem(first["loc"], f"{said_of(first)}.") from None
     missing = [severity for severity in Severity if severity not in policy]
     if missing:
         raise UsageError(

@@ -21,7 +21,7 @@ from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.settings import PROJECT, Settings
 from reliability_platform.slo.budget import Budget
-from reliability_platform.strict_yaml import Location, StrictYaml
+from reliability_platform.strict_yaml import Location, StrictYaml, said_of
 
 DEFAULTS = Path(__file__).with_name("defaults.yml")
 OWN = "objectives.yml"
@@ -274,7 +274,7 @@ def read_objectives(path: Path, datasets: Sequence[str] = ()) -> Objectives:
         declared = Declaration.model_validate(_before_defaults(file.content))
     except ValidationError as error:
         first = error.errors()[0]
-        raise file.problem(first["loc"], f"{first['msg']}.") from None
+        raise file.problem(first["loc"], f"{said_of(first)}.") from None
     for where, what in _problems(declared):
         raise file.problem(where, what)
     for dataset in datasets:

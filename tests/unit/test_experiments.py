@@ -50,7 +50,8 @@ def written(folder: Path, text: str, name: str = "tried") -> Path:
     ("text", "says"),
     [
         (BEGINS, "line 1: method: Field required"),
-        (BEGINS + "method: []\n", "line 3: method: Tuple should have at least 1 item"),
+        (BEGINS + METHOD + "steady_state: {queries: [{query: select 1, at_least: 5, at_most: 2}]}\n", "must not be above"),
+        (BEGINS + "method: []\n", "line 3: method: it must hold 1 or more."),
         (BEGINS + METHOD + "extra: 1\n", "line 6: extra: Extra inputs are not permitted"),
         (BEGINS + "method:\n  - fault: nonsense\n", "line 4: method.0.fault: There is no fault 'nonsense'"),
         (BEGINS + METHOD + "    drill: table-loss\n", "line 4: method.0: name either a fault or a drill"),

@@ -108,6 +108,9 @@ def routed(post: Post, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
         ),
         ("[Anna Muster]", "[finance analytics]", "'Finance Analytics' is anna already"),
         ("\notherwise: [team]\n", "\n", "otherwise: Field required"),
+        ("severity: [P0]}", "severity: []}", "routes.2.when.severity: it must hold 1 or more."),
+        ("severity: [P0]}", "severity: P0}", "routes.2.when.severity: it must be a list, as in [one, two]."),
+        ("known_as: [Anna Muster]", "known_as: [12]", "known_as.0: it must be text: put it in quotes."),
     ],
 )
 def test_a_wrong_routing_file_is_refused_with_its_line(said: str, instead: str, error: str, tmp_path: Path) -> None:

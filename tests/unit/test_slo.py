@@ -311,7 +311,7 @@ HOSTILE = {
     "target in percent": ("target: 0.95", "target: 95 %", "line 10.*write 0.99 for 99 %"),
     "target of nothing": ("target: 0.95", "target: .nan", "line 10"),
     "target yes": ("target: 0.95", "target: yes", "line 10.*between 0 and 1"),
-    "no windows": ("burn_windows: [7, 3, 1]", "burn_windows: []", "line 2.*at least 1"),
+    "no windows": ("burn_windows: [7, 3, 1]", "burn_windows: []", "line 2.*it must hold 1 or more"),
     "window of zero": ("budget_window: 20", "budget_window: 0", "line 1.*greater than or equal to 1"),
     "window of ages": ("budget_window: 20", "budget_window: 999999999", "line 1.*less than or equal to 366"),
     "window shorter than a burn": ("budget_window: 20", "budget_window: 5", "line 10.*lengthen it"),

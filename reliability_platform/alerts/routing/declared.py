@@ -32,7 +32,7 @@ from reliability_platform.credentials import HOW, is_reference
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES, IncidentType, Severity
 from reliability_platform.settings import PROJECT, Settings, suggestion
-from reliability_platform.strict_yaml import Location, StrictYaml
+from reliability_platform.strict_yaml import Location, StrictYaml, said_of
 
 OWN = "routing.yml"
 """The file of a project, beside its contracts."""
@@ -178,14 +178,14 @@ class Rotation(_Declared):
 
 
 class RouteCondition(_Declared):
-    """Which incidents. All keys that are there must hold, each by one of its values."""
+    """Which incidents. All keys that are there must hold, each by one of its values: one without a value would mean any."""
 
-    severity: tuple[Severity, ...] = ()
-    failure_class: tuple[Words, ...] = Field(default=(), alias="class")
-    type: tuple[IncidentType, ...] = ()
-    dataset: tuple[Words, ...] = ()
+    severity: tuple[Severity, ...] = Field(default=(), min_length=1)
+    failure_class: tuple[Words, ...] = Field(default=(), alias="class", min_length=1)
+    type: tuple[IncidentType, ...] = Field(default=(), min_length=1)
+    dataset: tuple[Words, ...] = Field(default=(), min_length=1)
     """Patterns; of where it began, of its sources, and of the datasets of its failed checks."""
-    source: tuple[Words, ...] = ()
+    source: tuple[Words, ...] = Field(default=(), min_length=1)
 
     @property
     def in_words(self) -> str:
@@ -396,7 +396,7 @@ def read_routing(path: Path, _stamp: object = 0) -> Routing:
     except ValidationError as error:
         first = error.errors()[0]
         raise file.problem(
-            first["loc"], _in_words(first["msg"], first["type"], first["loc"], str(first["input"])[:80])
+            first["loc"], _in_words(said_of(first), first["type"], first["loc"], str(first["input"])[:80])
         ) from None
     for where, what in _problems(declared):
         raise file.problem(where, what)
@@ -421,7 +421,7 @@ def _in_words(message: str, kind: str, location: Location, said: str) -> str:
         kinds = Tracker.model_fields["kind"].annotation.__args__  # type: ignore[union-attr]
         return f"it must be one of {', '.join(kinds)}{suggestion(said, kinds)}"
     if kind != "extra_forbidden":
-        return f"{message.removeprefix('Value error, ')}."
+        return f"{message}."
     form = next((_FORMS[str(part)] for part in reversed(location[:-1]) if part in _FORMS), Routing)
     keys = [field.alias or name for name, field in form.model_fields.items()]
     return f"there is no such key{suggestion(str(location[-1]), keys)[:-1].rstrip('?')}; allowed: {', '.join(keys)}."

@@ -23,7 +23,7 @@ from reliability_platform.alerts.tickets.shapes import (
     key_of,
 )
 from reliability_platform.settings import suggestion
-from reliability_platform.strict_yaml import Location, StrictYaml
+from reliability_platform.strict_yaml import Location, StrictYaml, said_of
 
 TOKEN, KEY, PAGE = "{token}", "{key}", "{page}"
 _SECRETIVE = re.compile(r"auth|token|key|secret|cookie|password", re.IGNORECASE)
@@ -104,7 +104,7 @@ def read_template(path: Path) -> TicketTemplate:
         template = TicketTemplate.model_validate(file.content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise file.problem(first["loc"], f"{first['msg'].removeprefix('Value error, ')}.") from None
+        raise file.problem(first["loc"], f"{said_of(first)}.") from None
     for where, what in _problems(template):
         raise file.problem(where, what)
     return template

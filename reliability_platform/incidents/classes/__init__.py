@@ -26,7 +26,7 @@ from reliability_platform.causes import CAUSES, Cause, Persistence
 from reliability_platform.contracts.rejections import Rule
 from reliability_platform.errors import UsageError
 from reliability_platform.settings import PROJECT, suggestion
-from reliability_platform.strict_yaml import StrictYaml
+from reliability_platform.strict_yaml import StrictYaml, said_of
 
 
 class Severity(StrEnum):
@@ -354,7 +354,7 @@ def _class_of(name: str, declared: dict[str, Any], file: StrictYaml) -> FailureC
     except ValidationError as error:
         first = min(error.errors(), key=lambda one: one["type"] not in _UNKNOWN_KEY)
         known = f"; allowed: {', '.join(_keys_beside(first['loc']))}" if first["type"] in _UNKNOWN_KEY else ""
-        raise file.problem(first["loc"], f"{first['msg']}{known}") from None
+        raise file.problem(first["loc"], f"{said_of(first)}{known}") from None
     except KeyError as error:
         raise file.problem(("cause",), f"{error.args[0]!r} is no cause; allowed: {', '.join(CAUSES)}") from None
 

@@ -17,7 +17,7 @@ from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.recovery.drill_log import MAX_NAME, Drill
 from reliability_platform.settings import PROJECT
-from reliability_platform.strict_yaml import Location, StrictYaml
+from reliability_platform.strict_yaml import Location, StrictYaml, said_of
 
 SHIPPED = Path(__file__).parent / "shipped"
 OWN = PROJECT / "experiments"
@@ -45,6 +45,8 @@ class Probe(_Declared):
     def _says_what_it_expects(self) -> "Probe":
         if self.at_least is None and self.at_most is None:
             raise ValueError("say at_least, at_most or both")
+        if self.at_least is not None and self.at_most is not None and not self.at_least <= self.at_most:
+            raise ValueError("no answer is at least the one and at most the other: at_least must not be above at_most")
         return self
 
 
@@ -175,8 +177,7 @@ def read_experiment(path: Path) -> Experiment:
         found = Experiment.model_validate(file.content)
     except ValidationError as error:
         first = error.errors()[0]
-        said = "it must be a mapping of names to values" if first["type"] == "model_type" else first["msg"]
-        raise file.problem(first["loc"] or ("experiment",), f"{said.removeprefix('Value error, ')}.") from None
+        raise file.problem(first["loc"] or ("experiment",), f"{said_of(first)}.") from None
     if len(path.stem) > MAX_NAME:
         raise UsageError(f"{path}: the name of an experiment has {MAX_NAME} characters at most.")
     if path.stem in set(Drill):

@@ -20,7 +20,7 @@ from reliability_platform.lab.faults.catalogue import fault_named
 from reliability_platform.lab.faults.fault import Fault, Stage
 from reliability_platform.settings import Settings, variable
 from reliability_platform.sources.endpoint import endpoints_of
-from reliability_platform.strict_yaml import StrictYaml
+from reliability_platform.strict_yaml import StrictYaml, said_of
 
 PLANS = Path(__file__).parent / "plans"
 """Those that come with the platform."""
@@ -107,8 +107,7 @@ def load_plan(name_or_path: str) -> Plan:
         return Plan.model_validate(file.content)
     except ValidationError as error:
         first = error.errors()[0]
-        said = "it must be a mapping of names to values" if first["type"] == "model_type" else first["msg"]
-        raise file.problem(first["loc"] or ("plan",), f"{said}.") from None
+        raise file.problem(first["loc"] or ("plan",), f"{said_of(first)}.") from None
 
 
 def _is_file(path: Path) -> bool:
