@@ -191,14 +191,23 @@ def print_json(document: Any) -> None:
     echo(as_json_text(document), nl=False)
 
 
+def file_to_write(output: Path) -> Path:
+    """The file behind what somebody gave. Raises `UsageError` where its folder is missing, or where it is a device or a pipe:
+    what is written in one step takes the place of what was there, and root would have had a file for /dev/null.
+    """
+    if not output.absolute().parent.is_dir():
+        raise UsageError(f"There is no folder {output.absolute().parent} to write {output.name} into: make it first.")
+    if output.exists() and not output.is_file():
+        raise UsageError(f"{output} is no file: leave --output out, or name a file.")
+    return output.resolve()
+
+
 def write_or_print(text: str, output: Path | None) -> None:
-    """Into a file, in one step, or to stdout. Raises `UsageError` if the file's folder does not exist."""
+    """Into a file, in one step, or to stdout. Raises `UsageError` if it cannot be a file."""
     if output is None:
         echo(text, nl=False)
-    elif not output.absolute().parent.is_dir():
-        raise UsageError(f"There is no folder {output.absolute().parent} to write {output.name} into: make it first.")
     else:
-        write_atomically(output, text.encode())
+        write_atomically(file_to_write(output), text.encode())
         progress.print(f"Written: {output}", markup=False)
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 import click
 
 from reliability_platform.alerts.status_page import page_of, write_status_page
-from reliability_platform.cli.options import echo, home_option
+from reliability_platform.cli.options import echo, file_to_write, home_option
 from reliability_platform.cli.parameters import FilePath
 from reliability_platform.clock import utc_now
-from reliability_platform.errors import UsageError
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 
@@ -23,8 +22,6 @@ from reliability_platform.settings import Settings
 @home_option
 def status_page(output: Path | None, settings: Settings) -> None:
     """Write the status page: what is wrong for which readers, since when, until when; no internals, no personal data."""
-    if output is not None and not output.absolute().parent.is_dir():
-        raise UsageError(f"There is no folder {output.absolute().parent} to write {output.name} into: make it first.")
-    path = output or page_of(settings)
+    path = page_of(settings) if output is None else file_to_write(output)
     write_status_page(operations_engine(settings), path, utc_now())
     echo(path)
