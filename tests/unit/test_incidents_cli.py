@@ -146,7 +146,7 @@ def test_filters_find_what_they_say(capsys: pytest.CaptureFixture[str], home: Pa
         (("incidents", "close", "INC-0001"), "cannot become closed"),
         (("incidents", "note", "INC-0001", "--why", " "), "The reason is empty"),
         (("incidents", "list", "--state", "asleep"), "is not one of"),
-        (("incidents", "actions", "--done", "1"), "Name the incident"),
+        (("incidents", "actions", "--done", "1"), "INC-0003 --done 1"),
         (("incidents", "actions", "INC-0001", "--add", "x"), "--owner and --due"),
         (("incidents", "actions", "INC-0001", "--add", "x", "--owner", "y", "--due", "2020-01-01"), "is over"),
         (("incidents", "actions", "INC-0001", "--done", "3"), "no action item 3"),

@@ -74,7 +74,8 @@ def actions(
         raise UsageError(f"{strayed[0]} goes with {'--done' if strayed[0] == '--why' else '--add'}.")
     store = IncidentStore(operations_engine(settings))
     if (what is not None or done is not None) and incident_id is None:
-        raise UsageError("Name the incident: `reliability incidents actions INC-0003 --add …`.")
+        said = "--add …" if what is not None else f"--done {done}"
+        raise UsageError(f"Name the incident: `reliability incidents actions INC-0003 {said}`.")
     if incident_id is not None and what is not None:
         if owner is None or due is None:
             raise UsageError("An action item needs somebody and a day: give --owner and --due.")
