@@ -273,6 +273,7 @@ def test_a_wrong_tracker_is_refused_with_its_line(said: str, instead: str, error
         ("path: /desk/tickets,", "path: https://other.example,", "find.path: it is no path such as /tickets"),
         ('"Desk {token}"', "s3cr3t", "headers.X-Desk-Key: a secret never stands in a file"),
         ("X-Desk-Key", "Host", "headers.Host: it is set by the platform"),
+        ('"Desk {token}"', '"Desk {token}\\r\\nX: 1"', "headers.X-Desk-Key: printable ASCII signs in one line alone"),
         ("method: PATCH", "method: DELETE", "Input should be 'GET', 'POST', 'PUT' or 'PATCH'"),
         ("said:", "sayd:", "sayd: Extra inputs are not permitted"),
         ("key: nr", "kye: nr", "key: Field required"),

@@ -114,6 +114,8 @@ def _problems(template: TicketTemplate) -> Iterator[tuple[Location, str]]:
     for name, value in template.headers.items():
         if name.lower() in _OURS:
             yield ("headers", name), "it is set by the platform: leave it out."
+        if not (value.isascii() and value.isprintable()):
+            yield ("headers", name), "printable ASCII signs in one line alone can stand there."
         if _SECRETIVE.search(name) and TOKEN not in value:
             yield (
                 ("headers", name),
