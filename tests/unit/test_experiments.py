@@ -152,6 +152,8 @@ def test_a_question_to_the_published_tables_has_an_answer_or_none(tmp_path: Path
         "from nothing",
         "from agg",
         "select 'three'",
+        "select count(*) + 2 from read_text('/etc/hostname')",
+        "select count(*) + 3 from glob('/etc/*') where false",
         "select true",
         f"copy agg to '{written}'",
         "select 3; select 3",
