@@ -11,9 +11,17 @@
         cast(coalesce(sum(silver_value), 0) as decimal(38, 2)) as silver_value,
         cast(coalesce(sum(gold_value), 0) as decimal(38, 2)) as gold_value
     from (
-        select event_date, {{ measure }} as silver_value, null as gold_value from {{ silver }}
+        select
+            event_date,
+            {{ measure }} as silver_value,
+            null as gold_value
+        from {{ silver }}
         union all
-        select event_date, null, {{ measure }} from {{ gold }}
+        select
+            event_date,
+            null as silver_value,
+            {{ measure }} as gold_value
+        from {{ gold }}
     ) as both_layers
     group by event_date
     {% if not loop.last %}union all{% endif %}
