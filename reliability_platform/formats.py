@@ -96,8 +96,10 @@ def plain(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
-def joined(things: Sequence[str]) -> str:
-    """`a, b and c`."""
+def joined(things: Sequence[str], most: int | None = None) -> str:
+    """`a, b and c`; of more than `most` the first ones, and how many are left: `a, b, c and 2 more`."""
+    if most is not None and len(things) > most:
+        things = [*things[:most], f"{len(things) - most} more"]
     return " and ".join([", ".join(things[:-1]), things[-1]]) if len(things) > 1 else "".join(things)
 
 

@@ -76,8 +76,9 @@ def evaluate(
                 if not (one.check in names and one.partition in partitions)
             ]
             held = _held_days(known, results)
-            beside = store.latest(_around(partitions), history)
-            watch = under_watch(engine, [*_around(partitions), *partitions])
+            around = _around(partitions)
+            beside = store.latest(around, history)
+            watch = under_watch(engine, [*around, *partitions])
             unusual = evaluate_history(connection, partitions, history, held, run_id, now, beside, watch)
             results += as_people_said(unusual, store, engine)
             held, wrong = _held_days(known, results), _held_days(known, results, alone=True)

@@ -86,10 +86,11 @@ def experience(
                 since |= {metric: max(alarm.first, since.get(metric, alarm.first)) for metric in _unlike(result)}
     watched: dict[date, frozenset[Metric]] = {}
     for incident in watch.incidents:
-        if check in incident.checks:
+        if check in incident.watch.checks:
             metrics = frozenset().union(*(_unlike(one) for day in incident.days for one in store.history(check, day)))
             watched |= {
-                day: metrics | watched.get(day, frozenset()) for day in days_between(incident.first, incident.last)
+                day: metrics | watched.get(day, frozenset())
+                for day in days_between(incident.watch.first, incident.watch.last)
             }
     return Experience(frozenset(strange), frozenset(wrong), unlike, since, watched)
 

@@ -5,9 +5,10 @@ the promise of a contract, and stays as it is.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import Engine, select
 
@@ -23,17 +24,45 @@ none is beyond it; at 0.5 there are 5, all of the scale. Of 337 days of flights 
 
 
 @dataclass(frozen=True)
+class RecoveryWatch:
+    """After a verified recovery: the landing days on which what failed is judged more strictly, and is the same incident if it
+    fails again."""
+
+    first: date
+    """The first landing day that had not been judged when recovery was verified."""
+    last: date
+    """The last day of the watch."""
+    checks: tuple[str, ...]
+    """What failed."""
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> "RecoveryWatch":
+        """As it stands in the timeline of its incident."""
+        return cls(date.fromisoformat(kept["first"]), date.fromisoformat(kept["last"]), tuple(kept["checks"]))
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """For that timeline."""
+        return {"first": self.first.isoformat(), "last": self.last.isoformat(), "checks": list(self.checks)}
+
+    def covers(self, days: Collection[date], checks: Collection[str]) -> bool:
+        """Whether a failure of these checks on these days is one that is watched for."""
+        return any(self.first <= day <= self.last for day in days) and not {*self.checks}.isdisjoint(checks)
+
+    @property
+    def words(self) -> str:
+        """The same for people."""
+        return f"Under watch until landing day {self.last}: what fails again by then is this incident, come back."
+
+
+@dataclass(frozen=True)
 class WatchedIncident:
-    """The watch of an incident."""
+    """An incident and its watch."""
 
     id: str
     days: tuple[date, ...]
     """From the first to the last of its own landing days."""
-    first: date
-    last: date
-    """Of the watch, both included."""
-    checks: frozenset[str]
-    """What failed."""
+    watch: RecoveryWatch
 
 
 @dataclass(frozen=True)
@@ -44,7 +73,7 @@ class UnderWatch:
 
     def by(self, check: str, day: date) -> WatchedIncident | None:
         """The incident for which a check is watched on a day; the one after which it began last."""
-        found = (one for one in reversed(self.incidents) if check in one.checks and one.first <= day <= one.last)
+        found = (one for one in reversed(self.incidents) if one.watch.covers([day], [check]))
         return next(found, None)
 
 
@@ -71,9 +100,7 @@ def under_watch(engine: Engine, partitions: Sequence[date]) -> UnderWatch:
     found = []
     with engine.connect() as connection:
         for row in connection.execute(query):
-            watch = json.loads(row.data)["watch"]
-            begins, ends = (date.fromisoformat(watch[end]) for end in ("first", "last"))
-            if begins <= last and ends >= first:
-                own = tuple(days(row.first_day, row.last_day))
-                found.append(WatchedIncident(row.incident_id, own, begins, ends, frozenset(watch["checks"])))
+            watch = RecoveryWatch.of(json.loads(row.data)["watch"])
+            if watch.first <= last and watch.last >= first:
+                found.append(WatchedIncident(row.incident_id, tuple(days(row.first_day, row.last_day)), watch))
     return UnderWatch(tuple(found))

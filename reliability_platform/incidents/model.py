@@ -1,11 +1,12 @@
 """An incident: the fold of its timeline. Nothing but the timeline is stored."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from reliability_platform.checks.watched import RecoveryWatch
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.times import Times
@@ -124,28 +125,6 @@ class ActionItem:
     def is_late(self, today: date) -> bool:
         """Whether it is not done, and its day is over."""
         return self.done_at is None and self.due < today
-
-
-@dataclass(frozen=True)
-class RecoveryWatch:
-    """After a verified recovery: the landing days on which what failed is judged more strictly, and is the same incident if it
-    fails again."""
-
-    first: date
-    """The first landing day that had not been judged when recovery was verified."""
-    last: date
-    """The last day of the watch."""
-    checks: tuple[str, ...]
-    """What failed."""
-
-    def covers(self, days: Collection[date], checks: Collection[str]) -> bool:
-        """Whether a failure of these checks on these days is one that is watched for."""
-        return any(self.first <= day <= self.last for day in days) and not {*self.checks}.isdisjoint(checks)
-
-    @property
-    def words(self) -> str:
-        """The same for people."""
-        return f"Under watch until landing day {self.last}: what fails again by then is this incident, come back."
 
 
 @dataclass
@@ -352,8 +331,7 @@ def _fold_transition(incident: Incident, entry: TimelineEntry) -> None:
         incident.lives += 1
         incident.watch = None
     if "watch" in entry.data:
-        first, last = (date.fromisoformat(entry.data["watch"][end]) for end in ("first", "last"))
-        incident.watch = RecoveryWatch(first, last, tuple(entry.data["watch"]["checks"]))
+        incident.watch = RecoveryWatch.of(entry.data["watch"])
 
 
 def _fold_action(incident: Incident, entry: TimelineEntry) -> None:

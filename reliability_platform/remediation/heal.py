@@ -12,6 +12,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import GateObjection, held
 from reliability_platform.checks.results import UNTOLD, CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.checks.watched import RecoveryWatch
 from reliability_platform.counted import counted
 from reliability_platform.ending import stop_first
 from reliability_platform.errors import UsageError
@@ -25,7 +26,6 @@ from reliability_platform.incidents.model import (
     OUTCOME,
     UNCONFIRMED,
     Incident,
-    RecoveryWatch,
     State,
     TimelineEntry,
 )
@@ -463,9 +463,7 @@ def _resolve(
     watch = _watch(engine, incident)
     if watch is not None:
         words += f" {watch.words}"
-        measured |= {
-            "watch": {"first": watch.first.isoformat(), "last": watch.last.isoformat(), "checks": list(watch.checks)}
-        }
+        measured |= {"watch": watch.kept}
     evidence = [{"check": check, "partition": day.isoformat()} for check, day in wanted]
     steps = [*first, (State.VERIFIED, words), (State.RESOLVED, end)]
     store.move_through(incident.id, steps, now, actor, passed=evidence, **measured)

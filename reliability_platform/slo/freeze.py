@@ -73,12 +73,7 @@ def _words(changed: Sequence[str], frozen: Sequence[ObjectiveStatus], build: int
     worst = min(frozen, key=lambda one: one.budget.remaining)
     datasets = list(dict.fromkeys(one.objective.dataset for one in frozen))
     return (
-        f"{_few(changed)} changed since build {build} and would change {_few(datasets)}, frozen until the error budget has "
+        f"{joined(changed, NAMED)} changed since build {build} and would change {joined(datasets, NAMED)}, frozen until the error budget has "
         f"recovered ({worst.objective.dataset} {worst.objective.name}: {worst.budget.words.rstrip('.')}): take the change back, "
         "or have it approved"
     )
-
-
-def _few(names: Sequence[str]) -> str:
-    more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
-    return joined([*names[:NAMED], *more])

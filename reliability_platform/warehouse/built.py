@@ -62,7 +62,8 @@ def is_building(settings: Settings) -> bool:
     return (settings.builds / BUILDING).exists()
 
 
-def _there(connection: "duckdb.DuckDBPyConnection") -> set[str]:
+def tables_by_day(connection: "duckdb.DuckDBPyConnection") -> set[str]:
+    """The tables that have landing days."""
     # Not by `duckdb_columns()`: to list the columns of views it plans all of them, 75 ms in the shop.
     rows = connection.execute(
         "select table_name from duckdb_tables() where database_name = current_database() and schema_name = 'main' "
@@ -73,7 +74,7 @@ def _there(connection: "duckdb.DuckDBPyConnection") -> set[str]:
 
 def _now(connection: "duckdb.DuckDBPyConnection", staging: str = "true") -> str | None:
     """The digests of what is there now, as a query; None if nothing has been built. `staging` restricts its rows."""
-    there = _there(connection)
+    there = tables_by_day(connection)
 
     def digests(table: str, source: str, where: str = "true") -> str:
         return (

@@ -14,7 +14,7 @@ import duckdb
 from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import SOURCES
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.built import BUILT, CONFIRMED, SILVER, has_table, nobody_wrote
+from reliability_platform.warehouse.built import BUILT, CONFIRMED, SILVER, has_table, nobody_wrote, tables_by_day
 from reliability_platform.warehouse.journal import BuildJournal
 
 
@@ -40,10 +40,11 @@ class Layers:
     @classmethod
     def now(cls, connection: duckdb.DuckDBPyConnection, journal: BuildJournal, compared_by: str) -> "Layers":
         """As the warehouse has them. `compared_by` is a digest of the checks that compare."""
+        there = tables_by_day(connection)
         earliest = " union all ".join(
             f"select landing_date as day, event_date from {silver}"
             for source in SOURCES
-            if has_table(connection, silver := SILVER.format(source=source))
+            if (silver := SILVER.format(source=source)) in there
         )
         none = "select null::date as day, null::date as event_date where false"
         rows = (

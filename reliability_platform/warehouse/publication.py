@@ -18,7 +18,7 @@ import duckdb
 from reliability_platform.clock import spans
 from reliability_platform.damage import Damage, in_one_line, written
 from reliability_platform.errors import UsageError
-from reliability_platform.parquet import literal, scan
+from reliability_platform.parquet import day_list, literal, scan
 from reliability_platform.pauses import Pause, PauseState
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.corrected import corrected
@@ -144,8 +144,7 @@ def _write_table(
 
 def _of_dates(rows: str, mart: Mart, dates: Iterable[date]) -> str:
     """SQL: the rows of some event dates."""
-    wanted = ", ".join(f"'{day.isoformat()}'" for day in dates)
-    return f"select * from {rows} where list_contains([{wanted}]::date[], {mart.day})"
+    return f"select * from {rows} where list_contains({day_list(dates)}, {mart.day})"
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:

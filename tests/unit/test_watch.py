@@ -22,11 +22,11 @@ from reliability_platform.checks.history import (
 from reliability_platform.checks.profile import experience
 from reliability_platform.checks.results import CheckStatus
 from reliability_platform.checks.store import CheckStore
-from reliability_platform.checks.watched import NARROWER, NOTHING_WATCHED, under_watch
+from reliability_platform.checks.watched import NARROWER, NOTHING_WATCHED, RecoveryWatch, under_watch
 from reliability_platform.incidents.classes import Severity
 from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import Consumers
-from reliability_platform.incidents.model import Incident, RecoveryWatch, State
+from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.profiles.metrics import Metric, MetricKind

@@ -86,8 +86,8 @@ def _claims(expected: Expected, classes: Collection[str], observed: Observed) ->
     else:
         yield Claim("failure class", NO_CLASS, seen, not incidents)
     wrong = observed.shown_wrong
-    shown = f"no: {joined(wrong[:3])}" + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
-    yield Claim("contained", _yes(expected.contained), shown if wrong else "yes", expected.contained is not bool(wrong))
+    shown = f"no: {joined(wrong, 3)}" if wrong else "yes"
+    yield Claim("contained", _yes(expected.contained), shown, expected.contained is not bool(wrong))
     open_ones = [f"{one.id} is {one.state}" for one in incidents if not one.recovered]
     words = f"no: {joined(open_ones)}" if open_ones else "yes"
     yield Claim("recovered", _yes(expected.recovered), words, expected.recovered is not bool(open_ones))

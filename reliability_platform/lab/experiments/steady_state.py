@@ -49,8 +49,7 @@ def _claims(settings: Settings, engine: Engine, wanted: SteadyState, now: dateti
 
 
 def _none_of(claim: str, found: list[str]) -> Claim:
-    named = joined(found[:NAMED]) + (f" and {len(found) - NAMED} more" if len(found) > NAMED else "")
-    return Claim(claim, "none", f"{len(found):,}: {named}" if found else "none", not found)
+    return Claim(claim, "none", f"{len(found):,}: {joined(found, NAMED)}" if found else "none", not found)
 
 
 def _asked(settings: Settings, probe: Probe) -> Claim:
