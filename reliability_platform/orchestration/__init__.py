@@ -3,6 +3,7 @@
 Each asset is a thin call into the package that does the work, so that everything runs without Dagster too.
 """
 
+import os
 import warnings
 
 import dagster
@@ -10,3 +11,6 @@ import dagster
 # Partitioned checks and single-run backfills are "preview" and "beta" in the pinned Dagster; said once in the README.
 for _category in (dagster.BetaWarning, dagster.PreviewWarning):
     warnings.filterwarnings("ignore", category=_category)
+
+# Dagster gives the events of one output's partitions, and those of a run's plan, to the event log together.
+os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "500")
