@@ -93,7 +93,7 @@ def length(time: timedelta | None) -> str:
 
 def plain(text: str) -> str:
     """One line of printable signs: no line breaks, no control, invisible or direction-changing signs."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return " ".join(_printable(text).split())
 
 
 def joined(things: Sequence[str], most: int | None = None) -> str:
@@ -103,7 +103,12 @@ def joined(things: Sequence[str], most: int | None = None) -> str:
     return " and ".join([", ".join(things[:-1]), things[-1]]) if len(things) > 1 else "".join(things)
 
 
+def _printable(text: str) -> str:
+    """A space in the place of each sign that cannot be seen."""
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def printable(text: str, limit: int) -> str:
     """Text without control signs, cut where it is too long."""
-    text = "".join(letter if letter.isprintable() else " " for letter in text)
+    text = _printable(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,5 +1,6 @@
 """Each incident is a partition of one asset whose page shows its runbook."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -7,8 +8,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.classes import CLASSES, Severity
-from reliability_platform.incidents.documents.render import markdown
-from reliability_platform.incidents.impact import phase_of, record_impact
+from reliability_platform.incidents.impact import phase_of, record_impacts
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.response import overdue, read_policy, response_due
 from reliability_platform.incidents.store import IncidentStore
@@ -18,7 +18,7 @@ from reliability_platform.orchestration.partitions import INCIDENTS
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import redact_errors
-from reliability_platform.remediation.documents import documents_folder, write_page
+from reliability_platform.remediation.documents import Together, documents_folder, write_page
 from reliability_platform.settings import Settings
 
 RESOLVED = "incident__resolved"
@@ -45,26 +45,24 @@ RESOLVED = "incident__resolved"
 @redact_errors
 def incident_asset(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Write the page of one incident as it stands now, and show it here."""
-    incident = measured(home, context.partition_key)
+    [incident] = measured(home, [IncidentStore(home.engine).get(context.partition_key)])
     return dg.MaterializeResult(
         metadata=incident_metadata(home.settings, home.engine, incident),
         check_results=[dg.AssetCheckResult(**_resolved(incident))],
     )
 
 
-def measured(home: Home, incident_id: str) -> Incident:
-    """An incident, its impact recorded for the phase that it is in, if that has not been done. Raises `UsageError`."""
+def measured(home: Home, incidents: Sequence[Incident]) -> list[Incident]:
+    """The incidents, the impact of each recorded for the phase that it is in, if that has not been done."""
+    due = [(one, phase) for one in incidents if (phase := phase_of(one)) is not None]
+    recorded = set(record_impacts(home.settings, home.engine, due, utc_now()))
     store = IncidentStore(home.engine)
-    incident = store.get(incident_id)
-    phase = phase_of(incident)
-    if phase is not None and record_impact(home.settings, home.engine, incident, utc_now(), phase):
-        incident = store.get(incident_id)
-    return incident
+    return [store.get(one.id) if one.id in recorded else one for one in incidents]
 
 
-def show_page(context: dg.OpExecutionContext, home: Home, incident: Incident) -> None:
+def show_page(context: dg.OpExecutionContext, home: Home, incident: Incident, together: Together | None = None) -> None:
     """Write the page of an incident outside of the asset, and show it there as the asset would."""
-    metadata = incident_metadata(home.settings, home.engine, incident)
+    metadata = incident_metadata(home.settings, home.engine, incident, together)
     context.log_event(dg.AssetMaterialization(asset_key=incident_asset.key, partition=incident.id, metadata=metadata))
     store_evaluations(context.instance, context.run_id, context.job_name, [_evaluation(incident)])
 
@@ -87,12 +85,14 @@ def _evaluation(incident: Incident) -> dg.AssetCheckEvaluation:
     )
 
 
-def incident_metadata(settings: Settings, engine: Engine, incident: Incident) -> dict[str, dg.MetadataValue]:
+def incident_metadata(
+    settings: Settings, engine: Engine, incident: Incident, together: Together | None = None
+) -> dict[str, dg.MetadataValue]:
     """What the page of an incident shows; the same is left in the home, for reading without the platform."""
     policy, now = read_policy(settings.response_policy), utc_now()
-    blocks = write_page(settings, engine, incident, now)
+    page = write_page(settings, engine, incident, now, together)
     return {
-        "page": dg.MetadataValue.md(markdown(blocks)),
+        "page": dg.MetadataValue.md(page),
         "file": dg.MetadataValue.path(str(documents_folder(settings) / f"{incident.id}.html")),
         "dashboard": dg.MetadataValue.url(f"{settings.api_url.rstrip('/')}/ui/incidents/{incident.id}"),
         "state": dg.MetadataValue.text(incident.state.value),

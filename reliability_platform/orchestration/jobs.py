@@ -80,8 +80,8 @@ class RemediationConfig(dg.Config):
 def take_action(context: dg.OpExecutionContext, config: RemediationConfig, home: Home) -> None:
     """Take the action that the policy names for the incident's class. Safe to run twice."""
     settings = home.settings
-    measured(home, config.incident_id)  # what it does to the numbers while it is bad; its page may not have come to it
-    incident = IncidentStore(home.engine).get(config.incident_id)
+    # What it does to the numbers while it is bad; its page may not have come to it.
+    [incident] = measured(home, [IncidentStore(home.engine).get(config.incident_id)])
     reads = [dataset_of(incident.root_dataset)]
     news = News(settings, context.run, incident.partitions)
     with told(news, f"remediation.{incident.failure_class}", TASK, lambda: Datasets(reads)) as job:

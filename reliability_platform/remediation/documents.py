@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -11,7 +12,7 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
-from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
 from reliability_platform.incidents.breach import breach_of
 from reliability_platform.incidents.changes import what_changed
 from reliability_platform.incidents.documents.blocks import Block
@@ -22,7 +23,7 @@ from reliability_platform.incidents.impact import (
     Numbers,
     Reach,
     consumers,
-    numbers,
+    numbers_of_each,
     radius,
     reach,
     rows_of_days,
@@ -43,7 +44,7 @@ from reliability_platform.settings import DEFAULT_HOME, Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import hurried, warehouse_reader
 from reliability_platform.warehouse.marts import read_manifest
-from reliability_platform.warehouse.published import current_version, read_publication
+from reliability_platform.warehouse.published import Partition, Publication, current_version, read_publication
 
 LOOK_SECONDS = 1.0
 """So long somebody who looks at an incident waits for the warehouse: a run may have it for an hour."""
@@ -84,12 +85,54 @@ def remedy_of(
     )
 
 
-def _numbers(settings: Settings, incident: Incident) -> Numbers | None:
+class Together:
+    """What the pages of some incidents that are written at once are made from alike: asked once, with the first of them.
+
+    A lost warehouse must not keep anybody from reading the runbook, nor one that somebody else has.
+    """
+
+    def __init__(self, settings: Settings, incidents: Sequence[Incident]) -> None:
+        self._settings, self._incidents = settings, incidents
+
+    def numbers(self, incident: Incident) -> Numbers | None:
+        """How much is concerned; None where the warehouse cannot be asked."""
+        found = self._numbers
+        return found[incident.id] if found is not None else _numbers_of(self._settings, [incident])[incident.id]
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, Numbers | None] | None:
+        """None where something fails for one of them: then each is asked about by itself."""
+        import duckdb
+
+        try:
+            return _numbers_of(self._settings, self._incidents)
+        except (UsageError, duckdb.Error):
+            return None
+
+    @cached_property
+    def manifest(self) -> Path:
+        """What dbt has parsed of the project."""
+        return ensure_manifest()
+
+    @cached_property
+    def publication(self) -> Publication | None:
+        """What consumers read; None before the first publication."""
+        version = current_version(self._settings)
+        return None if version is None else read_publication(self._settings, version)
+
+    @cached_property
+    def shown(self) -> frozenset[Partition]:
+        """What it shows fresh."""
+        return consumers(self._settings, self.manifest).shown
+
+
+def _numbers_of(settings: Settings, incidents: Sequence[Incident]) -> dict[str, Numbers | None]:
     try:
         with warehouse_reader(settings) as connection:
-            return numbers(connection, incident.source, incident.partitions)
+            found = numbers_of_each(connection, [(one.source, one.partitions) for one in incidents])
     except (EnvironmentUnusableError, HomeBusyError):
-        return None  # a lost warehouse must not keep anybody from reading the runbook, nor one that somebody else has
+        return dict.fromkeys((one.id for one in incidents), None)
+    return {one.id: counts for one, counts in zip(incidents, found, strict=True)}
 
 
 def _plan(settings: Settings, incident: Incident) -> str | None:
@@ -99,21 +142,19 @@ def _plan(settings: Settings, incident: Incident) -> str | None:
         return None
 
 
-def _readers(settings: Settings, incident: Incident) -> Readers:
-    version = current_version(settings)
-    if version is None:
+def _readers(together: Together, incident: Incident) -> Readers:
+    publication = together.publication
+    if publication is None:
         return Readers(None, None)
-    publication = read_publication(settings, version)
-    shown = consumers(settings, ensure_manifest()).shown
-    partitions = publication.held_partitions
+    partitions, shown = publication.held_partitions, together.shown
     held = {day: partitions[one] for day in incident.partitions if (one := (incident.source, day)) in partitions}
     fresh = [day for day in incident.partitions if (incident.source, day) in shown]
-    return Readers(version, publication.previous, fresh, held)
+    return Readers(publication.version, publication.previous, fresh, held)
 
 
-def _reads(exposures: Sequence[str]) -> Mapping[str, list[str]]:
+def _reads(manifest_path: Path, exposures: Sequence[str]) -> Mapping[str, list[str]]:
     """Exposure → the tables that it reads, by dbt's manifest."""
-    manifest = read_manifest(ensure_manifest())
+    manifest = read_manifest(manifest_path)
     tables = {**manifest["nodes"], **manifest["sources"]}
     return {
         node["name"]: sorted(tables[key]["name"] for key in node["depends_on"]["nodes"] if key in tables)
@@ -149,25 +190,28 @@ def _elsewhere(settings: Settings) -> Path | None:
     return None if settings.home == DEFAULT_HOME else settings.home
 
 
-def _reach(incident: Incident) -> Reach:
+def _reach(manifest: Path, incident: Incident) -> Reach:
     """Everything downstream of the source, and the columns that the incident spoils."""
-    downstream = reach(ensure_manifest(), incident.source)
+    downstream = reach(manifest, incident.source)
     try:
-        return replace(downstream, spoiled=spoiled_columns(ensure_manifest(), incident))
+        return replace(downstream, spoiled=spoiled_columns(manifest, incident))
     except EnvironmentUnusableError:
         return downstream  # models that do not compile must not keep anybody from reading the runbook
 
 
-def _picture(incident: Incident) -> str | None:
+def _picture(manifest: Path, incident: Incident) -> str | None:
     try:
-        return picture(radius(ensure_manifest(), incident))
+        return picture(radius(manifest, incident))
     except EnvironmentUnusableError:
         return None
 
 
-def situation_of(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> Situation:
-    """Everything about an incident that its documents say beyond its own timeline."""
-    downstream = _reach(incident)
+def situation_of(
+    settings: Settings, engine: Engine, incident: Incident, now: datetime, together: Together | None = None
+) -> Situation:
+    """Everything about an incident that its documents say beyond its own timeline; `together` where there are more to write."""
+    together = together or Together(settings, [incident])
+    downstream = _reach(together.manifest, incident)
     hindrance = obstacle(settings, engine, incident, now)
     return Situation(
         now=now,
@@ -179,14 +223,14 @@ def situation_of(settings: Settings, engine: Engine, incident: Incident, now: da
             left_to_a_person(settings, engine, incident, now) if incident.is_open else None,
         ),
         terms=read_policy(settings.response_policy),
-        numbers=_numbers(settings, incident),
-        readers=_readers(settings, incident),
+        numbers=together.numbers(incident),
+        readers=_readers(together, incident),
         home=_elsewhere(settings),
-        reads=_reads([one.name for one in downstream.exposures]),
+        reads=_reads(together.manifest, [one.name for one in downstream.exposures]),
         judged_before=_judged_before(engine, incident),
         first_judged=_first_judged(engine, incident),
         usual=usual_recovery(IncidentStore(engine), incident.failure_class) if incident.is_open else None,
-        changed=what_changed(settings, engine, ensure_manifest(), incident),
+        changed=what_changed(settings, engine, together.manifest, incident),
         breach=breach_of(settings, engine, incident),
         recurrence=recurrence_of(IncidentStore(engine), incident),
     )
@@ -242,22 +286,25 @@ def documents_folder(settings: Settings) -> Path:
     return settings.home / "incidents"
 
 
-def write_document(settings: Settings, name: str, blocks: Sequence[Block]) -> list[Path]:
-    """Keep a document as `<name>.md` and `<name>.html`, each in one step."""
+def write_document(settings: Settings, name: str, blocks: Sequence[Block]) -> str:
+    """Keep a document as `<name>.md` and `<name>.html`, each in one step; returns what the first one says."""
     folder = documents_folder(settings)
     from reliability_platform.incidents.documents import web  # with a reader of Markdown, which only a file needs
 
-    contents = {f"{name}.md": markdown(blocks), f"{name}.html": web.page(blocks)}
-    for file, content in contents.items():
+    said = markdown(blocks)
+    for file, content in ((f"{name}.md", said), (f"{name}.html", web.page(blocks))):
         write_atomically(folder / file, content.encode())
-    return [folder / file for file in contents]
+    return said
 
 
-def write_page(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> list[Block]:
-    """Write the page of an incident as it stands now, with the picture of what it reaches."""
-    situation = situation_of(settings, engine, incident, now)
+def write_page(
+    settings: Settings, engine: Engine, incident: Incident, now: datetime, together: Together | None = None
+) -> str:
+    """Write the page of an incident as it stands now, with the picture of what it reaches; returns it as Markdown."""
+    together = together or Together(settings, [incident])
+    situation = situation_of(settings, engine, incident, now, together)
     if situation.home is not None:
         situation = replace(situation, home=HERE)
-    blocks = incident_page(incident, situation, _picture(incident))
-    write_document(settings, incident.id, blocks)
-    return blocks
+    return write_document(
+        settings, incident.id, incident_page(incident, situation, _picture(together.manifest, incident))
+    )

@@ -145,7 +145,7 @@ def test_a_page_that_cannot_be_written_keeps_no_other_from_being_written(
     home = Ground(tmp_path)
     one, two = home.open(), home.open()
     written: list[str] = []
-    page = but_for(lambda _, __, incident, ___: written.append(incident.id), lambda _, __, who, ___: who.id == one)
+    page = but_for(lambda _, __, incident, *___: written.append(incident.id), lambda _, __, who, *___: who.id == one)
     monkeypatch.setattr(scorecards, "write_page", page)
     scorecards.write_pages(home.settings, home.engine, NOW)
     assert written == [two]

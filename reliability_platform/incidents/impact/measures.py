@@ -17,7 +17,7 @@ from reliability_platform.counted import counted
 from reliability_platform.formats import NOTHING
 from reliability_platform.in_memory import in_memory
 from reliability_platform.incidents.model import Incident, State
-from reliability_platform.parquet import day_list, identifier, scan
+from reliability_platform.parquet import day_list, identifier, literal, scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts, numbers_of
@@ -103,15 +103,34 @@ def touched_dates(
 
     A date after the landing day is a bad one, which gold never sees.
     """
-    found = set(days)
-    for source in sources:
-        if connection is not None and f"stg_{source}" in _columns(connection):
+    return touched_dates_of_each(connection, [(sources, days)])[0]
+
+
+def touched_dates_of_each(
+    connection: "duckdb.DuckDBPyConnection | None", asked: Sequence[tuple[Iterable[str], Sequence[date]]]
+) -> list[list[date]]:
+    """The same for each of several, in their order, with one statement a source."""
+    found = [set(days) for _, days in asked]
+    wanted: dict[str, list[tuple[int, date]]] = defaultdict(list)
+    for number, (sources, days) in enumerate(asked):
+        for source in sources:
+            wanted[source] += [(number, day) for day in sorted(set(days))]
+    there = _columns(connection) if connection is not None else {}
+    for source, pairs in wanted.items():
+        if connection is not None and pairs and f"stg_{source}" in there:
             rows = connection.execute(
-                f"select distinct event_date from stg_{source} "
-                f"where list_contains({day_list(days)}, landing_date) and event_date <= landing_date"
+                f"with asked (asked_number, asked_day) as (values {_as_values(pairs)}) "
+                f"select distinct asked_number, event_date from stg_{source} join asked on landing_date = asked_day "
+                f"where list_contains({day_list({day for _, day in pairs})}, landing_date) and event_date <= landing_date"
             ).fetchall()
-            found |= {row[0] for row in rows}
-    return sorted(found)
+            for number, event_date in rows:
+                found[number].add(event_date)
+    return [sorted(days) for days in found]
+
+
+def _as_values(pairs: Iterable[tuple[int, date]]) -> str:
+    """Numbers and days as rows of SQL."""
+    return ", ".join(f"({number}, {literal(day.isoformat())}::date)" for number, day in pairs)
 
 
 def _columns(connection: "duckdb.DuckDBPyConnection") -> dict[str, set[str]]:
@@ -156,23 +175,35 @@ def measures(
     By default these are the dates that its landing days touch. `connection` is None where there is no warehouse.
     """
     dates = touched_dates(connection, incident.sources, incident.partitions) if event_dates is None else event_dates
-    names, present = measured_columns(ensure_manifest()), _columns(connection) if connection is not None else {}
-    changes = []
-    for mart in marts(ensure_manifest()):
+    return measures_of_each(settings, connection, [(incident.sources, dates)])[0]
+
+
+def measures_of_each(
+    settings: Settings,
+    connection: "duckdb.DuckDBPyConnection | None",
+    asked: Sequence[tuple[Iterable[str], Sequence[date]]],
+) -> list[list[MeasureChange]]:
+    """The same for each of several sources and event dates, in their order, with one statement a mart."""
+    manifest = ensure_manifest()
+    names, present = measured_columns(manifest), _columns(connection) if connection is not None else {}
+    changes: list[list[MeasureChange]] = [[] for _ in asked]
+    for mart in marts(manifest):
+        concerned = {number: dates for number, (sources, dates) in enumerate(asked) if set(mart.sources) & set(sources)}
         # Of a table that is published whole nobody can say what it holds of a day.
-        if mart.event_date is not None and set(mart.sources) & set(incident.sources):
+        if mart.event_date is not None and concerned:
             file, own = _published(settings, mart.name), names[mart.name]
             sides = [
                 _Side("published", scan(file), _columns_published(file)),
                 _Side("warehouse", mart.relation, present.get(mart.table, set())),
             ]
-            values = _sums(connection, mart.day, own, dates, [side for side in sides if side.columns])
+            values = _sums(connection, mart.day, own, concerned, [side for side in sides if side.columns])
             nothing = [0, *(None for _ in own)]
-            shown, gold = values.get("published", nothing), values.get("warehouse", nothing)
-            changes += [
-                MeasureChange(mart.name, name, tuple(dates), _exact(seen), _exact(now), shown[0], gold[0])
-                for name, seen, now in zip(own, shown[1:], gold[1:], strict=True)
-            ]
+            for number, dates in concerned.items():
+                shown, gold = (values.get((number, side.name), nothing) for side in sides)
+                changes[number] += [
+                    MeasureChange(mart.name, name, tuple(dates), _exact(seen), _exact(now), shown[0], gold[0])
+                    for name, seen, now in zip(own, shown[1:], gold[1:], strict=True)
+                ]
     return changes
 
 
@@ -189,22 +220,26 @@ def _sums(
     connection: "duckdb.DuckDBPyConnection | None",
     day: str,
     names: Sequence[str],
-    dates: Sequence[date],
+    asked: Mapping[int, Sequence[date]],
     sides: Sequence[_Side],
-) -> dict[str, Sequence[Any]]:
-    """Side → number of dates with rows, then the value of each measure. One query for one mart."""
+) -> dict[tuple[int, str], Sequence[Any]]:
+    """Number and side → number of dates with rows, then the value of each measure; nothing where no row is of the dates."""
+    pairs = [(number, one) for number, dates in asked.items() for one in sorted(set(dates))]
     queries = []
     for side in sides:
         # A version published before a measure was added does not have it.
         values = ", ".join(_aggregate(name) if name in side.columns else "null" for name in names)
         queries.append(
-            f"select '{side.name}', count(distinct {day}), {values} from {side.relation} "
-            f"where list_contains({day_list(dates)}, {day})"
+            f"select asked_number, '{side.name}', count(distinct {day}), {values} "
+            f"from {side.relation} join asked on {day} = asked_day group by asked_number"
         )
-    if not queries:
+    if not queries or not pairs:
         return {}
-    with in_memory() if connection is None else nullcontext(connection) as asked:
-        return {row[0]: row[1:] for row in asked.execute(" union all ".join(queries)).fetchall()}
+    with in_memory() if connection is None else nullcontext(connection) as engine:
+        statement = (
+            f"with asked (asked_number, asked_day) as (values {_as_values(pairs)}) {' union all '.join(queries)}"
+        )
+        return {(row[0], row[1]): row[2:] for row in engine.execute(statement).fetchall()}
 
 
 def _aggregate(name: str) -> str:

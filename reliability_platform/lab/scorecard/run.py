@@ -17,7 +17,7 @@ from reliability_platform.lab.scorecard.report.month import month_of
 from reliability_platform.lab.scorecard.report.render import write_report
 from reliability_platform.lab.scorecard.score import Scorecard, score
 from reliability_platform.landing.admission import landed_partitions
-from reliability_platform.remediation.documents import write_page
+from reliability_platform.remediation.documents import Together, write_page
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
@@ -62,6 +62,8 @@ def leave_evidence(
 def write_pages(settings: Settings, engine: Engine, now: datetime) -> None:
     """Write the page of each incident; one that cannot be written costs only itself."""
     store = IncidentStore(engine)
-    for incident in store.all():
+    incidents = store.all()
+    together = Together(settings, incidents)
+    for incident in incidents:
         with noted(store, incident, now, "Its page could not be written"):
-            write_page(settings, engine, incident, now)
+            write_page(settings, engine, incident, now, together)
