@@ -2,7 +2,7 @@
 
 Dagster's own SQLite storages make an engine, a connection and a compiled statement anew for every event: 13 ms each.
 A month's backfill writes some 2,500 events of assets; kept open it is 1.4 ms. It writes 10,000 results of checks as
-well: those come together, and go together, 0.2 ms each.
+well. What comes together goes together, 0.2 ms each.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,8 +13,9 @@ from typing import Any
 
 import sqlalchemy
 from dagster import DagsterEventType, EventLogEntry
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, AssetKeyTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log import ConsolidatedSqliteEventLogStorage
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects.sqlite import insert
@@ -22,8 +23,23 @@ from sqlalchemy.dialects.sqlite import insert
 from reliability_platform.orchestration.kept_engines import kept_connection, kept_engine
 from reliability_platform.orchestration.run_endings import RunEndings
 
-RESULTS_AT_ONCE = 500
-"""So many results are one transaction: readers and other writers never wait long."""
+EVENTS_AT_ONCE = 500
+"""So many events are one transaction: readers and other writers never wait long."""
+
+_record = insert(AssetCheckExecutionsTable)
+RECORD_RESULT = _record.on_conflict_do_update(
+    index_elements=["asset_key", "check_name", "run_id", "partition"],
+    set_={
+        name: _record.excluded[name]
+        for name in (
+            "execution_status",
+            "evaluation_event",
+            "evaluation_event_timestamp",
+            "evaluation_event_storage_id",
+        )
+    },
+)
+"""As Dagster has it: one record per run, check and partition, which a later result of the same run replaces."""
 
 
 class PooledSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
@@ -48,35 +64,45 @@ class PooledSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
             super().store_event(event)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events; results of checks on partitions, which are many, in few statements instead of four each."""
-        if not all(_is_result(event) for event in events):
-            super().store_event_batch(events)
-            return
+        """Store events that came together: a statement for all of a table instead of some for each event."""
         with self._endings.told_if_it_fails(events[0].run_id if events else None):
-            for start in range(0, len(events), RESULTS_AT_ONCE):
-                self._store_results(events[start : start + RESULTS_AT_ONCE])
+            for start in range(0, len(events), EVENTS_AT_ONCE):
+                self._store_together(events[start : start + EVENTS_AT_ONCE])
 
-    def _store_results(self, events: Sequence[EventLogEntry]) -> None:
+    def _store_together(self, events: Sequence[EventLogEntry]) -> None:
         rows = [self._event_to_row(event) for event in events]
         stored = insert(SqlEventLogStorageTable).returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
-        record = insert(AssetCheckExecutionsTable)
-        # As Dagster has it: one record per run, check and partition, which a later result of the same run replaces.
-        replaced = record.on_conflict_do_update(
-            index_elements=["asset_key", "check_name", "run_id", "partition"],
-            set_={
-                name: record.excluded[name]
-                for name in (
-                    "execution_status",
-                    "evaluation_event",
-                    "evaluation_event_timestamp",
-                    "evaluation_event_storage_id",
-                )
-            },
-        )
         with self._connect() as connection:
             ids: Sequence[int] = connection.execute(stored, rows).scalars().all()
-            records = [_record(event, row, at) for event, row, at in zip(events, rows, ids, strict=True)]
-            connection.execute(replaced, records)
+            of_assets = [(event, at) for event, at in zip(events, ids, strict=True) if _is_of_an_asset(event)]
+            self._store_of_assets(connection, of_assets)
+            records = [
+                _record_of(event, row, at)
+                for event, row, at in zip(events, rows, ids, strict=True)
+                if _is_result(event)
+            ]
+            if records:
+                connection.execute(RECORD_RESULT, records)
+        # What Dagster stores of the other events of checks it stores in a transaction of its own.
+        for event, at in zip(events, ids, strict=True):
+            if event.is_dagster_event and event.dagster_event_type in ASSET_CHECK_EVENTS and not _is_result(event):
+                self.store_asset_check_event(event, at)
+
+    def _store_of_assets(self, connection: Connection, events: Sequence[tuple[EventLogEntry, int]]) -> None:
+        """What Dagster keeps of events beside the log: their tags, and by asset what the last of them says."""
+        self._store_asset_event_tags(connection, [event for event, _ in events], [at for _, at in events])
+        last: dict[str, dict[str, Any]] = {}
+        for event, at in events:
+            key = event.get_dagster_event().asset_key
+            assert key is not None
+            last.setdefault(key.to_string(), {}).update(self._get_asset_entry_values(event, at, True))
+        for name, values in last.items():
+            made = insert(AssetKeyTable).values(asset_key=name, **values)
+            connection.execute(made.on_conflict_do_update(index_elements=["asset_key"], set_=values))
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:  # noqa: ARG002
+        """Asked by Dagster for each event of an asset; the schema is brought to its version when the storage is opened."""
+        return True
 
     @lru_cache(maxsize=64)  # noqa: B019  one storage lives as long as its process
     def has_table(self, table_name: str) -> bool:
@@ -87,6 +113,11 @@ class PooledSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
         """Close the kept connections together with the instance."""
         super().dispose()  # type: ignore[no-untyped-call]
         self._engine.dispose()
+
+
+def _is_of_an_asset(event: EventLogEntry) -> bool:
+    found = event.dagster_event
+    return found is not None and found.event_type in ASSET_EVENTS and found.asset_key is not None
 
 
 def _is_result(event: EventLogEntry) -> bool:
@@ -100,7 +131,7 @@ def _is_result(event: EventLogEntry) -> bool:
     )
 
 
-def _record(event: EventLogEntry, row: dict[str, Any], storage_id: int) -> dict[str, Any]:
+def _record_of(event: EventLogEntry, row: dict[str, Any], storage_id: int) -> dict[str, Any]:
     assert event.dagster_event is not None
     evaluation = event.dagster_event.asset_check_evaluation_data
     status = AssetCheckExecutionRecordStatus.SUCCEEDED if evaluation.passed else AssetCheckExecutionRecordStatus.FAILED

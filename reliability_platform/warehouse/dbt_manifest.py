@@ -8,26 +8,41 @@ gets its name when it is whole; what is in it then stays as it is. Nothing of a 
 import errno
 import hashlib
 import os
+import pickle
 import re
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from reliability_platform.atomic import write_atomically
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.locks import locked
 from reliability_platform.settings import DBT_PROJECT, OWN_DBT_PROJECT, load_settings
+from reliability_platform.warehouse.dbt_start import made_with
 from reliability_platform.warehouse.own_project import PACKAGE, from_their_folder, is_built_whole, own_project
 
 KEPT = 16
 """So many parsed states stay, 2 MB each; a daemon reads its own again at most after so many others were deployed."""
 NOT_WRITTEN_BY_PEOPLE = ("target", "logs", "dbt_packages")
 PARSED = "partial_parse.msgpack"
+NOT_KEPT_WHOLE = (
+    pickle.UnpicklingError,
+    EOFError,
+    AttributeError,
+    ImportError,
+    IndexError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
+"""What Python raises at a pickle that is damaged."""
 _ASKED = re.compile(rb"""env_var\(\s*['"](\w+)""")
 
 
@@ -211,6 +226,24 @@ def _shared_project(manifest: Path) -> Any:
 
 
 def _project(manifest: Path) -> Any:
+    """As an earlier process has read it, 0.02 s; dbt's own format takes 0.4 s in a fresh process.
+
+    Its parts are kept one by one: dbt's own way to pickle a manifest leaves some out.
+    """
+    from dbt.contracts.graph.manifest import Manifest
+
+    kept = manifest.with_name(f"project-{made_with()}.pickle")
+    with suppress(OSError, *NOT_KEPT_WHOLE):
+        # Of this user, as the compiled Python that he imports.
+        return Manifest(**pickle.loads(kept.read_bytes()))  # noqa: S301
+    parsed = _read_project(manifest)
+    parts = {one.name: getattr(parsed, one.name) for one in fields(Manifest) if not one.name.startswith("_")}
+    with suppress(OSError):  # where there is no place to keep it, the next process reads it again
+        write_atomically(kept, pickle.dumps(parts))
+    return parsed
+
+
+def _read_project(manifest: Path) -> Any:
     from dbt.contracts.graph.manifest import Manifest
 
     parsed = Manifest.from_msgpack(manifest.with_name(PARSED).read_bytes())

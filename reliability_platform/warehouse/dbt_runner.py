@@ -26,6 +26,7 @@ from reliability_platform.settings import OWN_DBT_PROJECT, Settings
 from reliability_platform.warehouse.built import begin_build, end_build, note_built, note_origin
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_project, project_run, quiet_arguments
 from reliability_platform.warehouse.dbt_overhead import spare_overhead
+from reliability_platform.warehouse.dbt_start import compile_when_used, spare_start
 from reliability_platform.warehouse.dead_letters import remember
 from reliability_platform.warehouse.failures import damaged, is_damage
 from reliability_platform.warehouse.fingerprints.collect import fingerprint_of
@@ -159,10 +160,12 @@ def build(
     of dbt's; what they raise is dbt's to swallow. A failed test is a result, not an error;
     so is a failed model. `TransformFailedError` is raised only if dbt could not start.
     """
+    compile_when_used()
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
     from dbt_common.events.event_manager_client import cleanup_event_logger
 
+    spare_start()
     spare_overhead()
     # As parameters: `dbt test` has no options for them, and the tests of the platform's models judge the days of the build.
     window: Any = {"event_time_start": _midnight(first), "event_time_end": _midnight(last + timedelta(days=1))}

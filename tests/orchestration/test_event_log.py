@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
+from sqlalchemy import text
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, CheckStatus
@@ -85,3 +87,58 @@ def test_dagsters_own_way_leaves_the_same_record(instance: dg.DagsterInstance) -
     assert alone.partition == together.partition == day(1).isoformat()
     assert alone.event.dagster_event == together.event.dagster_event
     assert abs(alone.create_timestamp - together.create_timestamp) < 60
+
+
+@dg.asset(
+    partitions_def=dg.StaticPartitionsDefinition([f"2026-01-{number:02}" for number in range(1, 31)]),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    tags={"team": "orders"},
+)
+def month(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Thirty partitions in one run."""
+    return dg.MaterializeResult(metadata={"rows": len(context.partition_keys)}, data_version=dg.DataVersion("1"))
+
+
+def kept_of_a_month(instance: dg.DagsterInstance) -> dict[str, Any]:
+    """What the storage has of one run of `month`, but for ids and times."""
+    run = dg.materialize(
+        [month],
+        instance=instance,
+        tags={"dagster/asset_partition_range_start": "2026-01-01", "dagster/asset_partition_range_end": "2026-01-30"},
+    )
+    storage: Any = instance.event_log_storage
+    events = [record.dagster_event for record in instance.all_logs(run.run_id) if record.dagster_event.asset_key]
+    with storage.index_connection() as connection:
+        tags = connection.execute(
+            text(
+                "select t.asset_key, t.key, t.value from asset_event_tags t join event_logs e on t.event_id = e.id "
+                "where e.run_id = :run and t.key not like '%storage_id%' order by t.event_id, t.key"
+            ),
+            {"run": run.run_id},
+        )
+        tags_of_events = [tuple(row) for row in tags]
+    (asset,) = instance.get_asset_records([month.key])
+    assert asset.asset_entry.last_run_id == run.run_id
+    last: Any = asset.asset_entry.last_materialization
+    assert last is not None
+    return {
+        "events": sorted((one.event_type_value, one.partition or "", one.message or "") for one in events),
+        "tags": [one for one in tags_of_events if "code_version" not in one[1]],
+        "last": (last.dagster_event.partition, last.asset_materialization.metadata),
+        "materialized": sorted(instance.get_materialized_partitions(month.key)),
+    }
+
+
+def test_the_partitions_of_an_asset_are_stored_together_as_dagster_stores_them_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is planned and what is made, with the tags of each and what is kept of the last."""
+    kept = []
+    for together in ("0", "500"):
+        monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", together)
+        with platform_instance(load_settings(tmp_path / together)) as made:
+            kept.append(kept_of_a_month(made))
+    alone, at_once = kept
+    assert len(alone["materialized"]) == 30
+    assert alone["tags"]
+    assert alone == at_once
