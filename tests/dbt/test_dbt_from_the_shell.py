@@ -135,7 +135,7 @@ def test_the_watch_over_calls_sees_soda_report(outward_calls: Path, tmp_path: Pa
 
 def test_the_platform_leaves_the_users_own_soda_alone(tmp_path: Path) -> None:
     """It used to write a ~/.soda/config.yml by which every later scan of the user reported."""
-    script = 'python -c "from reliability_platform.checks.soda import _scan_class as s; s()" && ls -A $HOME'
+    script = 'python -c "from reliability_platform.checks.soda_scan import scan_class as s; s()" && ls -A $HOME'
     done = _shell(tmp_path, script, HOME=str(tmp_path), RELIABILITY_CACHE=str(load_settings().cache))
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 

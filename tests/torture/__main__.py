@@ -26,9 +26,9 @@ def _imported() -> None:
     import dbt.cli.main  # noqa: F401
 
     import reliability_platform.cli.session  # noqa: F401
-    from reliability_platform.checks.soda import _scan_class
+    from reliability_platform.checks.soda_scan import scan_class
 
-    _scan_class()
+    scan_class()
     parsed_project(ensure_manifest())
     gc.freeze()  # or the first collection in each process copies all that was imported
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from reliability_platform.checks.soda import _scan as soda_scan
 from reliability_platform.checks.soda_files import SodaFileError, names_in_file
+from reliability_platform.checks.soda_scan import scan_days
 from reliability_platform.cli import doctor
 from reliability_platform.cli import generate as module
 from reliability_platform.cli.main import cli, main
@@ -232,7 +232,7 @@ def test_labels_of_any_signs_are_judged_by_soda(tmp_path: Path, unknown: int) ->
             date '2026-01-05' as landing_date, 'b' as batch_id, concat_ws(',', {", ".join(reasons)}) as reject_reasons,
             false as is_superseded, 'valid' as disposition from live"""
         )
-        found, errors = soda_scan(connection, [file], date(2026, 1, 5))
+        [(_, found, errors)] = scan_days(connection, [file], [date(2026, 1, 5)])
     assert not errors
     judged = {one.name: (one.outcome.value, round(one.check_value)) for one in found if "__valid_" in one.name}
     wanted = ("fail", round(100 / 7)) if unknown else ("pass", 0)
