@@ -1,15 +1,16 @@
 """Notes on the timeline what was due and is late: a missed deadline that nobody sees is missed twice."""
 
 import json
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import ColumnElement, Engine, and_, or_, select
 
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import CLASSES, IncidentType
 from reliability_platform.incidents.decisions import DONE, key_of_action_item
-from reliability_platform.incidents.response import overdue, read_policy
+from reliability_platform.incidents.response import ResponsePolicy, overdue, read_policy
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations.tables import incident_heads, incident_keys, incident_timeline
 from reliability_platform.settings import Settings
@@ -26,25 +27,30 @@ def note_missed(settings: Settings, engine: Engine, now: datetime) -> list[str]:
     """Append each deadline that has passed since; once each. Returns the ids of the incidents concerned."""
     policy, store = read_policy(settings.response_policy), IncidentStore(engine)
     found = []
+    for incident in store.find(or_(*_may_be_late(policy, now))):
+        with noted(store, incident, now, "Whether its deadlines have passed could not be found out"):
+            for deadline, words in overdue(incident, policy, now).items():
+                key = f"deadline-{incident.id}-{incident.lives}-{deadline}"
+                if deadline not in incident.missed:
+                    data = {"deadline": deadline}
+                    if store.append(incident.id, now, ACTOR, "deadline", words, data, key=key):
+                        found.append(incident.id)
+    return list(dict.fromkeys([*found, *_remind(store, now)]))
+
+
+def _may_be_late(policy: ResponsePolicy, now: datetime) -> Iterator[ColumnElement[bool]]:
+    """What the heads know of the incidents with a deadline that has passed, one condition for each kind and severity."""
+    heads = incident_heads.c
     for severity, terms in policy.items():
-        of_it = incident_heads.c.severity == severity.value
+        of_it = heads.severity == severity.value
         answer_before = now - timedelta(hours=terms.respond_within_hours)
-        late = store.find(of_it, incident_heads.c.awaits_response, incident_heads.c.detected_at < answer_before)
+        yield and_(of_it, heads.awaits_response, heads.detected_at < answer_before)
         if terms.postmortem_within_hours is not None:
             written_before = now - timedelta(hours=terms.postmortem_within_hours)
-            late += store.find(of_it, incident_heads.c.awaits_postmortem, incident_heads.c.ended_at < written_before)
+            yield and_(of_it, heads.awaits_postmortem, heads.ended_at < written_before)
         report_before = now - timedelta(hours=terms.breach_report_within_hours)
-        recent = incident_heads.c.detected_at.between(report_before - LOOKED_BACK, report_before)
-        late += store.find(of_it, incident_heads.c.failure_class.in_(BREACHES), recent)
-        for incident in {one.id: one for one in late}.values():
-            with noted(store, incident, now, "Whether its deadlines have passed could not be found out"):
-                for deadline, words in overdue(incident, policy, now).items():
-                    key = f"deadline-{incident.id}-{incident.lives}-{deadline}"
-                    if deadline not in incident.missed:
-                        data = {"deadline": deadline}
-                        if store.append(incident.id, now, ACTOR, "deadline", words, data, key=key):
-                            found.append(incident.id)
-    return list(dict.fromkeys([*found, *_remind(store, now)]))
+        recent = heads.detected_at.between(report_before - LOOKED_BACK, report_before)
+        yield and_(of_it, heads.failure_class.in_(BREACHES), recent)
 
 
 def _remind(store: IncidentStore, now: datetime) -> list[str]:

@@ -10,6 +10,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -141,12 +142,17 @@ def _may_read(path: Path) -> bool:
 
 
 def _days(settings: Settings) -> Iterator[tuple[str, date, Path]]:
+    """What is named for a landing day, by names alone: every tick walks over all days that are stored."""
     for source in SOURCES:
-        listed = _listed(settings.landing / source, settings)
-        for entry in listed if isinstance(listed, list) else ():
-            day = landing_day_of(entry.path.name)
+        folder = settings.landing / source
+        try:
+            paths = sorted(folder.iterdir(), key=os.fsencode)
+        except OSError:
+            continue
+        for path in paths:
+            day = landing_day_of(path.name)
             if day is not None:
-                yield source, day, entry.path
+                yield source, day, path
 
 
 def unexamined(settings: Settings, before: datetime | None = None) -> dict[tuple[str, date], int]:
@@ -157,10 +163,10 @@ def unexamined(settings: Settings, before: datetime | None = None) -> dict[tuple
     found: dict[tuple[str, date], int] = defaultdict(int)
     for source, day, folder in _days(settings):
         record = admissions_file(settings, source, day)
-        try:
-            came, examined = folder.stat().st_mtime_ns, record.stat().st_mtime_ns if record.exists() else 0
-        except OSError:
-            came, examined = 0, 0
+        came = examined = 0
+        with suppress(OSError):
+            came = folder.stat().st_mtime_ns
+            examined = record.stat().st_mtime_ns
         if examined > came or (before is not None and came > before.timestamp() * 1e9):
             continue
         known = set()

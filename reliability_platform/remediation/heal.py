@@ -1,6 +1,6 @@
 """The healing of one incident: act, let the pipeline run again, verify. Journaled before and after; it never loops."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -202,13 +202,14 @@ def _last(incident: Incident, phase: str) -> TimelineEntry:
 
 def _judged_since(engine: Engine, incident: Incident) -> bool:
     conserved = f"rec_batches__conserved__{incident.source}"
-    later = _later(CheckStore(engine), incident, incident.pending_reruns)
-    judged = {day for check, day in later if check == conserved}
-    return set(incident.pending_reruns) <= judged
+    later = _later(CheckStore(engine), incident, incident.pending_reruns, {conserved})
+    return set(incident.pending_reruns) <= {day for _, day in later}
 
 
-def _later(checks: CheckStore, incident: Incident, days: Sequence[date]) -> set[tuple[str, date]]:
-    """The checks and days that were judged after the last action.
+def _later(
+    checks: CheckStore, incident: Incident, days: Sequence[date], names: Collection[str]
+) -> set[tuple[str, date]]:
+    """Those of some checks, and the days, that were judged after the last action.
 
     Results have an order of their own, for clocks are set back. It is not enough: an audit that began before the
     action may have ended after it; its time says so, unless that is too far back for any run that was under way.
@@ -216,7 +217,7 @@ def _later(checks: CheckStore, incident: Incident, days: Sequence[date]) -> set[
     acted_at = incident.acted_at
     return {
         (result.check, result.partition)
-        for result in checks.latest(days, after=incident.acted_after or 0)
+        for result in checks.latest(days, names, after=incident.acted_after or 0)
         if acted_at is None
         or result.evaluated_at >= acted_at
         or (incident.acted_after is not None and result.evaluated_at < acted_at - LONGEST_RUN)
@@ -298,10 +299,11 @@ def _objections(
     checks = CheckStore(engine)
     wanted, had_failed = _wanted(incident), _failed(incident)
     days = sorted({*incident.partitions, *(day for _, day in wanted)})
-    results = {(result.check, result.partition): result for result in checks.latest(days)}
+    names = {check for check, _ in wanted}
+    results = {(result.check, result.partition): result for result in checks.latest(days, names)}
     changed = set(incident.pending_reruns)
 
-    later = _later(checks, incident, days)
+    later = _later(checks, incident, days, names)
 
     def speaks(check: str, day: date) -> bool:
         # A result on a run is about a run that is over: running its days again does not make it older.

@@ -12,6 +12,7 @@ import pytest
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.impact import Numbers, numbers, numbers_of_each
+from reliability_platform.lab.scorecard.unlike_rows import unlike_rows
 from reliability_platform.landing.bronze_files import admissions_file
 from reliability_platform.remediation import evidence
 from reliability_platform.settings import load_settings
@@ -93,3 +94,27 @@ def test_admission_records_are_read_again_once_they_are_others(tmp_path: Path) -
     pq.write_table(pa.table({"batch_id": ["two"]}), draft)
     draft.replace(file)
     assert evidence.admissions(settings, "orders", day(1)) == [{"batch_id": "two"}]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "unlike"),
+    [
+        ("(1, 10), (1, 11), (2, 20)", "(1, 11), (1, 10), (2, 20)", []),
+        ("(1, 10), (1, 10), (2, 20)", "(1, 10), (2, 20)", [(1, 10)]),
+        ("(1, 10), (2, 20)", "(1, 10), (2, 21)", [(2, 20), (2, 21)]),
+        ("(1, 10), (2, 20)", "(1, 10)", [(2, 20)]),
+        ("(1, null), (2, null)", "(1, null), (2, 0)", [(2, 0), (2, None)]),
+        ("(null, 5), (1, 10)", "(null, 6), (1, 10)", [(None, 5), (None, 6)]),
+        ("(1, 10), (2, 20)", "(1, 20), (2, 10)", [(1, 10), (1, 20), (2, 10), (2, 20)]),
+    ],
+)
+def test_rows_in_which_two_versions_differ(one: str, other: str, unlike: list[tuple[int | None, int | None]]) -> None:
+    """The evidence of what a version changed, and whether bad rows were shown, rests on it: it must see each row, and how often."""
+    sides = (f"select * from (values {rows}) as rows (day, value)" for rows in (one, other))
+    with duckdb.connect() as connection:
+        assert connection.execute(f"from ({unlike_rows(*sides, 'day')}) order by all").fetchall() == unlike
+        exact = connection.execute(
+            f"with a as (select * from (values {one})), b as (select * from (values {other})) "
+            "from ((from a except all from b) union all (from b except all from a)) order by all"
+        )
+        assert exact.fetchall() == unlike

@@ -18,6 +18,7 @@ import duckdb
 from reliability_platform.in_memory import in_memory
 from reliability_platform.lab.faults.fault import Containment
 from reliability_platform.lab.faults.truth import Truth
+from reliability_platform.lab.scorecard.unlike_rows import unlike_rows
 from reliability_platform.parquet import scan
 from reliability_platform.warehouse.lacking import WHOLE
 from reliability_platform.warehouse.marts import Mart
@@ -63,17 +64,10 @@ def differences(versions: Sequence[Path], oracle: Path, tables: Sequence[Mart]) 
                     if _may_be_compared(version, oracle, table) and _differ(connection, shown, expected):
                         found.append(Difference(version.name, table.name, None))
                     continue
+                every = f"from {scan(shown)}"
+                of_its_days = f"from {scan(expected)} where {table.day} in (select {table.day} from {scan(shown)})"
                 rows = connection.execute(
-                    f"""
-                    with shown as (from {scan(shown)}),
-                    expected as (
-                        from {scan(expected)}
-                        where {table.day} in (select {table.day} from shown)
-                    )
-                    select distinct {table.day} from (
-                        (from shown except all from expected) union all (from expected except all from shown)
-                    ) order by all
-                    """
+                    f"select distinct {table.day} from ({unlike_rows(every, of_its_days, table.day)}) order by all"
                 ).fetchall()
                 found += [Difference(version.name, table.name, row[0]) for row in rows]
     return found

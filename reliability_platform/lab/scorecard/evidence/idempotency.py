@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from reliability_platform.lab.scorecard.evidence.report import Folder, Report, ReportColumn, Row
 from reliability_platform.lab.scorecard.evidence.run import GradedRun
+from reliability_platform.lab.scorecard.unlike_rows import unlike_rows
 from reliability_platform.operations.tables import check_results
 from reliability_platform.parquet import scan
 from reliability_platform.warehouse.marts import Mart
@@ -35,17 +36,22 @@ def _event_dates(run: GradedRun, pairs: set[Pair], sources: Sequence[str]) -> se
     own = sorted(pair for pair in pairs if pair[0] in sources)
     if not own:
         return set()
-    wanted = ", ".join(f"('{source}', date '{day}')" for source, day in own)
+    days_of = {source: ", ".join(f"date '{day}'" for one, day in own if one == source) for source, _ in own}
     rows = run.query(
-        f"select distinct event_date from staged where (source, landing_date) in ({wanted}) and event_date is not null"
+        " union ".join(
+            f"select distinct event_date from stg_{source} where landing_date in ({days}) and event_date is not null"
+            for source, days in days_of.items()
+        )
     )
     return {row["event_date"] for row in rows} | {day for _, day in own}
 
 
 def _changes(run: GradedRun, before: str, after: str) -> dict[date, int]:
     """Rows that only one of two row sets has, by event date."""
-    sql = f"(({before}) except all ({after})) union all (({after}) except all ({before}))"
-    rows = run.query(f"select event_date, count(*) as rows from ({sql}) group by event_date order by event_date")
+    rows = run.query(
+        f"select event_date, count(*) as rows from ({unlike_rows(before, after, 'event_date')}) "
+        "group by event_date order by event_date"
+    )
     return {row["event_date"]: row["rows"] for row in rows}
 
 

@@ -1,10 +1,11 @@
 """Incidents, their timelines, and whom they reach."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.incidents.classes import CLASSES
-from reliability_platform.incidents.impact import numbers, reach
+from reliability_platform.incidents.impact import Numbers, Reach, numbers_of_each, reach
 from reliability_platform.incidents.model import Incident
 from reliability_platform.lab.scorecard.evidence.report import Folder, Report, ReportColumn, Row
 from reliability_platform.lab.scorecard.evidence.run import GradedRun
@@ -132,9 +133,18 @@ TIMELINES = Report(
 )
 
 
-def _impact(run: GradedRun, incident: Incident) -> dict[str, Any]:
-    reached = [reach(ensure_manifest(), source) for source in incident.sources]
-    counted = [numbers(run.connection, source, incident.partitions) for source in incident.sources]
+def _impacts(run: GradedRun) -> list[Row]:
+    asked = [(one, source) for one in run.incidents for source in one.sources]
+    found = numbers_of_each(run.connection, [(source, one.partitions) for one, source in asked])
+    counted: dict[str, list[Numbers]] = {one.id: [] for one in run.incidents}
+    for (incident, _), numbers in zip(asked, found, strict=True):
+        counted[incident.id].append(numbers)
+    manifest = ensure_manifest()
+    reached = {source: reach(manifest, source) for _, source in asked}
+    return [_impact(run, one, counted[one.id], [reached[source] for source in one.sources]) for one in run.incidents]
+
+
+def _impact(run: GradedRun, incident: Incident, counted: Sequence[Numbers], reached: Sequence[Reach]) -> dict[str, Any]:
     exposures = {one.name: one for each in reached for one in each.exposures}
     days = sorted({day for each in counted for day in each.event_dates})
     held = run.publications[-1].held if run.publications else {}
@@ -195,5 +205,5 @@ IMPACT = Report(
         ReportColumn("held_now", "Whether the current version holds one of its landing days", "yes/no"),
         ReportColumn("recovered", "Whether recovery was verified", "yes/no"),
     ),
-    rows=lambda run: [_impact(run, incident) for incident in run.incidents],
+    rows=_impacts,
 )
