@@ -95,10 +95,12 @@ def run_demo(settings: Settings, subject: Subject, stages: Stages) -> dict[str, 
         from reliability_platform.lab.faults.catalogue import fault_named
         from reliability_platform.lab.faults.fault import Stage
         from reliability_platform.lab.faults.injection import rehearse
+        from reliability_platform.lab.processes import get_ready
         from reliability_platform.lab.simulation.system import simulated_sources
 
         simulation = subject.simulation
         rehearse(simulated_sources(simulation) if simulation is not None else clean_sources(settings), active)
+        get_ready()  # it imports the same as this process does now
         live = [injection for injection in active.injections if fault_named(injection.fault).stage is not Stage.LANDING]
         landing = [fault_named(injection.fault) for injection in active.injections if injection not in live]
         begin(settings)
@@ -109,7 +111,7 @@ def run_demo(settings: Settings, subject: Subject, stages: Stages) -> dict[str, 
         from reliability_platform.cli.live import inject_and_respond
         from reliability_platform.day_clock import simulate
         from reliability_platform.lab.faults.landed_again import follow
-        from reliability_platform.lab.oracle import verify
+        from reliability_platform.lab.oracle import OracleBeside, verify
         from reliability_platform.lab.scorecard.run import leave_evidence
         from reliability_platform.lab.scorecard.score import score
         from reliability_platform.landing.admission import landed_partitions
@@ -122,6 +124,7 @@ def run_demo(settings: Settings, subject: Subject, stages: Stages) -> dict[str, 
         from reliability_platform.warehouse.dbt_manifest import ensure_manifest
         from reliability_platform.warehouse.marts import marts
         from reliability_platform.warehouse.snapshots.take import take_snapshot
+
     with platform_instance(settings) as instance:
         daemon = LocalDaemon(instance, defs, [incident_sensor, remediation_sensor])
         injected = f", with {faults_and_controls(landing)}" if landing else ""
@@ -136,6 +139,7 @@ def run_demo(settings: Settings, subject: Subject, stages: Stages) -> dict[str, 
             follow(settings, active)
         with stages.stage("pipeline", f"Landing, building, checking and publishing {span}{injected}"):
             daemon.run("pipeline", first=first, last=last)
+        oracle = OracleBeside(settings)
         with stages.stage("incidents", "Turning failed checks into incidents, and healing them"):
             daemon.settle()
         with stages.stage("approvals", "Approving what the policy leaves to a person, and healing it"):
@@ -153,8 +157,8 @@ def run_demo(settings: Settings, subject: Subject, stages: Stages) -> dict[str, 
         timings = stage_timings(instance)
     partitions = landed_partitions(settings)
     same = "month" if simulation is not None else "days"
-    with stages.stage("oracle", f"Building the same {same} without any failure, and comparing row for row"):
-        comparisons = verify(settings, partitions)
+    with stages.stage("oracle", f"Comparing, row for row, with the same {same} built without any failure"):
+        comparisons = verify(settings, partitions, beside=oracle)
     engine = operations_engine(settings)
     with stages.stage("score", "Grading against the truth"):
         card = score(settings, engine, marts(ensure_manifest()), comparisons)

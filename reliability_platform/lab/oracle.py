@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from reliability_platform.clock import utc_now
-from reliability_platform.errors import UsageError
+from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.lab.clean import clean_reference, clean_sources
-from reliability_platform.landing.admission import admit
+from reliability_platform.lab.processes import begin
+from reliability_platform.landing.admission import admit, landed_partitions
 from reliability_platform.landing.reference import load_reference
 from reliability_platform.landing.writer import write_batch
 from reliability_platform.lineage.columns import personal_columns
-from reliability_platform.settings import DBT_PROJECT, OWN_DBT_PROJECT, Settings
+from reliability_platform.settings import DBT_PROJECT, OWN_DBT_PROJECT, Settings, load_settings
 from reliability_platform.warehouse.comparison import TableComparison, compare_tables
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import TransformFailedError, build
@@ -63,13 +64,44 @@ def _copy(settings: Settings, oracle: Settings, folder: Path) -> None:
         shutil.copytree(folder, oracle.home / folder.relative_to(settings.home))
 
 
+class OracleBeside:
+    """The oracle of what has landed so far, built in another process while faults are injected here: of what is broken it
+    reads nothing.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._partitions = landed_partitions(settings)
+        known = {source for source, _ in self._partitions} <= set(clean_sources(settings))
+        self._process = begin(__name__, str(settings.home), self._partitions) if known else None
+
+    def is_built(self, partitions: Sequence[Partition]) -> bool:
+        """Whether it is there, and of these partitions; waits for its end. Never where deliveries or decisions of the home go into
+        it, nor where it could not be built: whoever builds it then hears why.
+        """
+        if self._process is None:
+            return False
+        self._process.join()
+        return self._process.exitcode == ExitCode.OK and list(partitions) == list(self._partitions)
+
+
+def main(home: str, partitions: Sequence[Partition]) -> None:
+    """Build the oracle of a home in a process of its own."""
+    build_oracle(load_settings(Path(home)), partitions)
+
+
 def verify(
-    settings: Settings, partitions: Sequence[Partition], on_step: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    partitions: Sequence[Partition],
+    on_step: Callable[[str], None] = lambda _: None,
+    *,
+    beside: OracleBeside | None = None,
 ) -> list[TableComparison]:
-    """Compare every published table with the oracle's, row for row."""
+    """Compare every published table with the oracle's, row for row; it is built first, if it is not being built `beside`."""
     if not partitions or not (settings.published / CURRENT).exists():
         raise UsageError("Nothing is published yet: run `reliability demo` or `reliability run` first.")
-    oracle = build_oracle(settings, partitions, on_step)
+    if beside is None or not beside.is_built(partitions):
+        build_oracle(settings, partitions, on_step)
+    oracle = settings.apart(settings.oracle)
     on_step("comparison")
     manifest = ensure_manifest()
     names = [mart.name for mart in comparable_marts(manifest)]

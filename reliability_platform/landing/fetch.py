@@ -263,13 +263,12 @@ def _batch(
     )
 
 
+def main(home: str, source: str, day: str, url: str) -> None:
+    """Fetch a day into a home."""
+    landing_date = date.fromisoformat(day)
+    expected = CONTRACTS[source].cadence.due_on(landing_date)
+    fetch_day(load_settings(Path(home)), source, landing_date, [SourceEndpoint(url)], expected, utc_now)
+
+
 if __name__ == "__main__":
-    home, name, landing_day, address = sys.argv[1:]
-    fetch_day(
-        load_settings(Path(home)),
-        name,
-        date.fromisoformat(landing_day),
-        [SourceEndpoint(address)],
-        CONTRACTS[name].cadence.due_on(date.fromisoformat(landing_day)),
-        utc_now,
-    )
+    main(*sys.argv[1:])

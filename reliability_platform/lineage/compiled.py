@@ -6,7 +6,6 @@ this process, nor a warehouse that somebody has open is touched.
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from reliability_platform.errors import EnvironmentUnusableError
-from reliability_platform.warehouse.dbt_manifest import PARSED, project_of, quiet_arguments
+from reliability_platform.warehouse.dbt_manifest import PARSED, parsed_project, project_of, quiet_arguments
+from reliability_platform.warehouse.dbt_start import compile_when_used, spare_start
 from reliability_platform.warehouse.own_project import name_of
 
 TIMEOUT_SECONDS = 300
@@ -23,12 +23,12 @@ HOME = "__home__"
 
 
 def compiled_models(manifest: Path) -> dict[str, str]:
-    """Model → its SELECT, in full-refresh form, so that no filter of an incremental run is in it. Takes 6 s.
+    """Model → its SELECT, in full-refresh form, so that no filter of an incremental run is in it. Takes 4 s.
 
     Paths of files in the home begin with `HOME`. Raises `EnvironmentUnusableError` if the project does not compile.
     """
-    project, parsed = project_of(manifest), manifest.with_name(PARSED)
-    if not (project / "dbt_project.yml").exists() or not parsed.exists():
+    project = project_of(manifest)
+    if not (project / "dbt_project.yml").exists() or not manifest.with_name(PARSED).exists():
         raise EnvironmentUnusableError(
             f"{project} is no dbt project: it was parsed before, and has been removed since."
         )
@@ -36,11 +36,8 @@ def compiled_models(manifest: Path) -> dict[str, str]:
         home, target = Path(folder) / "home", Path(folder) / "target"
         home.mkdir()
         target.mkdir()
-        shutil.copyfile(parsed, target / PARSED)
-        words = ("compile", "--full-refresh", "--select=resource_type:model resource_type:snapshot")
-        arguments = quiet_arguments(*words, project=project, target=target)
         done = subprocess.run(
-            [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments],
+            [sys.executable, "-m", __name__, str(manifest), str(target)],
             env={**os.environ, "RELIABILITY_HOME": str(home)},
             capture_output=True,
             text=True,
@@ -56,6 +53,21 @@ def compiled_models(manifest: Path) -> dict[str, str]:
         for key, node in found["nodes"].items()
         if key.startswith(("model.", "snapshot.")) and node.get("compiled_code")
     }
+
+
+def _compile(manifest: Path, target: Path) -> str | None:
+    """Let dbt compile what has been parsed, and write it below `target`; why it could not, if it could not."""
+    compile_when_used()
+    from dbt.cli.main import dbtRunner
+
+    spare_start()
+    words = ("compile", "--full-refresh", "--select=resource_type:model resource_type:snapshot")
+    arguments = quiet_arguments(*words, project=project_of(manifest), target=target)
+    done = dbtRunner(manifest=parsed_project(manifest)).invoke(arguments)
+    if done.success:
+        return None
+    nodes: Any = getattr(done.result, "results", None) or ()
+    return str(done.exception or next((one.message for one in nodes if str(one.status) == "error"), "it says not why"))
 
 
 def _whole(key: str, sql: str) -> str:
@@ -75,3 +87,7 @@ def _by_name(sql: str, node: dict[str, Any], manifest: dict[str, Any]) -> str:
             name = name_of(one) if parent in manifest["nodes"] else f"{one['source_name']}/{one['name']}"
             sql = sql.replace(one["relation_name"], f'"{name}"')
     return sql
+
+
+if __name__ == "__main__":
+    sys.exit(_compile(*map(Path, sys.argv[1:])))

@@ -8,13 +8,18 @@ from reliability_platform.errors import PlatformError
 from reliability_platform.settings import keep_private, load_settings
 from reliability_platform.warehouse.dbt_runner import build
 
-if __name__ == "__main__":
-    home, first, last = sys.argv[1:]
+
+def main(home: str, first: str, last: str) -> int:
+    """Build; the exit code."""
     try:
         settings = load_settings(Path(home))
         keep_private(settings)
         nodes = build(settings, date.fromisoformat(first), date.fromisoformat(last))
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
-    sys.exit(any(node.status in ("error", "fail") for node in nodes))
+        return error.exit_code
+    return int(any(node.status in ("error", "fail") for node in nodes))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -6,6 +6,7 @@ gets its name when it is whole; what is in it then stays as it is. Nothing of a 
 """
 
 import errno
+import filecmp
 import hashlib
 import os
 import pickle
@@ -14,7 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib.metadata import version
@@ -31,6 +32,7 @@ from reliability_platform.warehouse.own_project import PACKAGE, from_their_folde
 KEPT = 16
 """So many parsed states stay, 2 MB each; a daemon reads its own again at most after so many others were deployed."""
 NOT_WRITTEN_BY_PEOPLE = ("target", "logs", "dbt_packages")
+HOME = "RELIABILITY_HOME"
 PARSED = "partial_parse.msgpack"
 NOT_KEPT_WHOLE = (
     pickle.UnpicklingError,
@@ -187,7 +189,11 @@ def _parse(project: Path, cache: Path) -> Path:
             target = copy / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        result = dbtRunner().invoke(quiet_arguments("parse", "--log-level=none", project=copy, target=draft))
+        before = _differs_in_models_alone(cache, copy, files)
+        if before is not None:
+            shutil.copyfile(before.with_name(PARSED), draft / PARSED)
+        with _nowhere():
+            result = dbtRunner().invoke(quiet_arguments("parse", "--log-level=none", project=copy, target=draft))
         if not result.success:
             raise EnvironmentUnusableError(f"The dbt project does not parse: {result.exception}")
         # Of what was parsed: somebody may be editing the project.
@@ -204,6 +210,39 @@ def _parse(project: Path, cache: Path) -> Path:
     for old in kept[:-KEPT]:
         shutil.rmtree(old.parent, ignore_errors=True)
     return place
+
+
+@contextmanager
+def _nowhere() -> Iterator[None]:
+    """dbt takes up what it has parsed where the warehouse has the same path as then: none of a home, always the same."""
+    before = os.environ.get(HOME)
+    os.environ[HOME] = "/nowhere"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(HOME)
+        else:
+            os.environ[HOME] = before
+
+
+def _differs_in_models_alone(cache: Path, copy: Path, files: Sequence[tuple[str, Path]]) -> Path | None:
+    """The manifest of the state that was parsed last, if the one to be parsed has the same files, and other SQL of models at most:
+    then dbt reads those models again, and takes the rest as it is. What else decides about nodes that did not change, such as
+    macros and configurations, dbt follows less surely: then all is parsed.
+    """
+    found = sorted(cache.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime_ns)
+    if OWN_DBT_PROJECT is not None or not found:
+        return None
+    then, names = project_of(found[-1]), [name for name, _ in files]
+    if sorted(_below(str(then), "")) != sorted(names):
+        return None
+    same = [_is_sql_of_a_model(name) or filecmp.cmp(then / name, copy / name, shallow=False) for name in names]
+    return found[-1] if all(same) else None
+
+
+def _is_sql_of_a_model(name: str) -> bool:
+    return name.startswith("models/") and name.endswith(".sql")
 
 
 def _after(parts: Sequence[str], beginning: str) -> Sequence[str]:

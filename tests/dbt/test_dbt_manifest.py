@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,9 +98,26 @@ def test_each_state_of_a_project_is_parsed_once_and_read_by_all(
     with (project / "models" / "marts" / "agg_daily_revenue.sql").open("a") as model:
         model.write("\n-- changed\n")
     (tmp_path / "cache" / "dbt" / ".draft-killed").mkdir()
-    assert ensure_manifest(project) != found[0]
+    changed = ensure_manifest(project)
+    assert changed != found[0]
     assert found[0].read_bytes() == before
     assert not list((tmp_path / "cache" / "dbt").glob(".draft-*"))
+    # Of the changed model alone: the rest was taken as it was.
+    monkeypatch.setenv("RELIABILITY_CACHE", str(tmp_path / "other cache"))
+    whole = ensure_manifest(project)
+    assert whole.parent.name == changed.parent.name
+    assert _timeless(parsed_project(changed).flat_graph) == _timeless(parsed_project(whole).flat_graph)
+    ended = max(node.created_at for node in parsed_project(found[0]).nodes.values())
+    anew = {key for key, node in parsed_project(changed).nodes.items() if node.created_at > ended}
+    assert "model.reliability_platform.agg_daily_revenue" in anew
+    assert len(anew) < len(parsed_project(changed).nodes) / 2
+
+
+def _timeless(part: Any) -> Any:
+    """Part of a manifest without the moments at which it was made."""
+    if isinstance(part, dict):
+        return {key: _timeless(value) for key, value in part.items() if key != "created_at"}
+    return part
 
 
 def test_what_cannot_be_parsed_or_kept_is_one_line(

@@ -17,10 +17,10 @@ from reliability_platform.lab.campaign.grade import TrialOutcome, grade
 from reliability_platform.lab.campaign.grid import FIRST_SEED, Scenario, TrialPlan, scenarios_of, trials_of
 from reliability_platform.lab.campaign.live import run_live_trial
 from reliability_platform.lab.campaign.mutation import mutation_score
-from reliability_platform.lab.campaign.processes import deaf_to_ctrl_c, expect_to_be_ended
 from reliability_platform.lab.campaign.something_to_hit import hits
 from reliability_platform.lab.campaign.summary import GRADED, summarise
 from reliability_platform.lab.campaign.trial import run_trial
+from reliability_platform.lab.processes import deaf_to_ctrl_c, expect_to_be_ended
 from reliability_platform.lab.recordings.recording import Recording
 from reliability_platform.settings import DBT_PROJECT
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest

@@ -23,9 +23,9 @@ from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.formats import seconds
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.campaign.grid import Scenario, TrialPlan, first_day_of, first_place
-from reliability_platform.lab.campaign.processes import deaf_to_ctrl_c
 from reliability_platform.lab.campaign.trial import Trial, prove, settings_of
 from reliability_platform.lab.faults.catalogue import fault_named
+from reliability_platform.lab.processes import deaf_to_ctrl_c
 from reliability_platform.lab.recordings.recording import Recording
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings

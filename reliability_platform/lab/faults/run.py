@@ -5,11 +5,12 @@ import os
 import re
 import resource
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
+from multiprocessing.process import BaseProcess
 
 import duckdb
 import numpy as np
@@ -19,9 +20,11 @@ from reliability_platform.errors import ExitCode
 from reliability_platform.lab.faults.fault import Containment, Fault, LiveInjectionResult, Stage
 from reliability_platform.lab.faults.targets import FIRST_OF_ALL
 from reliability_platform.lab.faults.transform import VARIABLE, project_copy
+from reliability_platform.lab.processes import begin, end_of
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.settings import Settings
 
+BUILD = "reliability_platform.warehouse.__main__"
 BUILD_SECONDS = 120
 PATIENCE_SECONDS = "1"
 """How long a build waits for a stranger who has the warehouse open; the default would make a drill tedious."""
@@ -30,7 +33,8 @@ BACKFILL_DAYS = 10
 LEAST_ROOM = 1_000_000
 MEETINGS = 5
 OVERLAP_OF_A_DAY, OVERLAP_OF_DAYS, OLDER_MODELS = 1, 2, 3
-PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
+CAPABILITIES, CAP_DAC_OVERRIDE = 0x20080522, 1
+"""The version of Linux's sets of capabilities, and the number of one of them."""
 
 
 def _build(
@@ -39,25 +43,23 @@ def _build(
     last: date,
     before: Callable[[], None] | None = None,
     models: str | None = None,
-) -> subprocess.Popen[bytes]:
+) -> BaseProcess:
     """Start one build of the platform in a process of its own."""
-    words = [sys.executable, "-m", "reliability_platform.warehouse", str(settings.home), str(first), str(last)]
     environment = {**os.environ, "RELIABILITY_STRANGER_TIMEOUT_SECONDS": PATIENCE_SECONDS}
     if models is not None:
         environment[VARIABLE] = models
-    return subprocess.Popen(
-        words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=before
-    )
+    words = (str(settings.home), str(first), str(last))
+    return begin(BUILD, *words, environment=environment, before=before)
 
 
-def _writes(process: subprocess.Popen[bytes], settings: Settings) -> bool:
+def _writes(process: BaseProcess, settings: Settings) -> bool:
     """Wait until the build has written its first model; False if it ended before.
 
     What DuckDB commits stands in its write-ahead log until the file is closed.
     """
     deadline = time.monotonic() + BUILD_SECONDS
     log = settings.warehouse.with_name(f"{settings.warehouse.name}.wal")
-    while process.poll() is None and time.monotonic() < deadline:
+    while process.exitcode is None and time.monotonic() < deadline:
         try:
             if log.stat().st_size:
                 return True
@@ -75,9 +77,10 @@ def _crash_mid_write(
         process = _build(settings, day, day)
         if _writes(process, settings):
             time.sleep(delay)
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+        if process.exitcode == -signal.SIGKILL:
             return LiveInjectionResult([day], [day], [])
         delay /= 2  # it was faster than the shot
 
@@ -93,12 +96,10 @@ def _stranger(settings: Settings) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str(settings.warehouse))
 
 
-def _quota(size: int) -> Callable[[], None]:
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writes then fail with an error, as on a full disk
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-    return limit
+def _limit_files(size: int) -> None:
+    """Let no file of this process grow beyond a size, in bytes."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writes then fail with an error, as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def _room_left(settings: Settings) -> int:
@@ -108,9 +109,17 @@ def _room_left(settings: Settings) -> int:
 
 
 def _obey_permissions() -> None:
-    """Root may write what is read-only; a process can give that right up for itself."""
+    """Root may write what is read-only; a process can give that right up for itself, and for the threads that it starts."""
     if sys.platform == "linux" and os.geteuid() == 0:
-        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
+        libc, header, sets = (
+            ctypes.CDLL(None, use_errno=True),
+            (ctypes.c_uint32 * 2)(CAPABILITIES, 0),
+            (ctypes.c_uint32 * 6)(),
+        )
+        libc.capget(header, sets)
+        sets[0] &= ~(1 << CAP_DAC_OVERRIDE)  # of those that are in force
+        if libc.capset(header, sets) != 0:
+            raise OSError(ctypes.get_errno(), "the right to write what is read-only cannot be given up")
 
 
 def _warehouse_write_failure(
@@ -121,16 +130,18 @@ def _warehouse_write_failure(
     touched = list(days(first, day))
     if int(size) == LOCKED:
         with _stranger(settings):
-            _build(settings, first, day).wait(BUILD_SECONDS)
+            end_of(_build(settings, first, day), BUILD_SECONDS)
     elif int(size) == READ_ONLY:
         before = settings.warehouse.stat().st_mode
         settings.warehouse.chmod(0o444)
-        _build(settings, first, day, _obey_permissions).wait(BUILD_SECONDS)
+        end_of(_build(settings, first, day, _obey_permissions), BUILD_SECONDS)
         return LiveInjectionResult(touched, touched, [], lambda: settings.warehouse.chmod(before))
     else:
         room = _room_left(settings)
         # A build may find the room that it needs in holes of the file; then there was still too much of it.
-        while _build(settings, first, day, _quota(room)).wait(BUILD_SECONDS) == 0 and room > LEAST_ROOM:
+        while (
+            end_of(_build(settings, first, day, partial(_limit_files, room)), BUILD_SECONDS) == 0 and room > LEAST_ROOM
+        ):
             room //= 2
     return LiveInjectionResult(touched, touched, [])
 
@@ -150,13 +161,13 @@ def _unsafe_backfill_overlap(
     first = day if int(size) == OVERLAP_OF_A_DAY else _backfill_begins(settings, day)
     touched = list(days(first, day))
     if int(size) == OLDER_MODELS:
-        status = _build(settings, first, day, models=_older_models(settings)).wait(BUILD_SECONDS)
+        status = end_of(_build(settings, first, day, models=_older_models(settings)), BUILD_SECONDS)
         if status != ExitCode.USAGE:
             raise RuntimeError(f"a build with older models ended with {status} instead of being refused")
         return LiveInjectionResult(touched, touched, [])
     for _ in range(MEETINGS):
         both = [_build(settings, first, day), _build(settings, day, day)]
-        if ExitCode.BUSY in [one.wait(BUILD_SECONDS) for one in both]:
+        if ExitCode.BUSY in [end_of(one, BUILD_SECONDS) for one in both]:
             return LiveInjectionResult(touched, touched, [])
     raise RuntimeError(f"two builds of the same days did not meet in {MEETINGS} attempts")
 

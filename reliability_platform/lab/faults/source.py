@@ -1,16 +1,15 @@
 """Faults of a source behind HTTP: it answers, but not now."""
 
-import os
 import shutil
-import subprocess
-import sys
 from datetime import date
 
 import numpy as np
 
+from reliability_platform.errors import ExitCode
 from reliability_platform.lab.clean import clean_sources
 from reliability_platform.lab.faults.fault import AFTER_A_GAP, Containment, Fault, LiveInjectionResult, Stage
 from reliability_platform.lab.faults.targets import ANYTHING
+from reliability_platform.lab.processes import begin, end_of
 from reliability_platform.lab.simulation.misbehaviour import at_first
 from reliability_platform.lab.simulation.server import serving
 from reliability_platform.landing.inputs import BuildInputs
@@ -18,6 +17,7 @@ from reliability_platform.landing.seals import break_seal
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 
+FETCH = "reliability_platform.landing.fetch"
 FETCH_SECONDS = 180
 
 
@@ -32,14 +32,10 @@ def _upstream_rate_limited(
     for root in (settings.landing, settings.quarantine, settings.spool):
         shutil.rmtree(root / source / f"landing_date={day.isoformat()}", ignore_errors=True)
     with serving(clean_sources(settings), at_first(int(size))) as server:
-        words = [sys.executable, "-m", "reliability_platform.landing.fetch"]
-        subprocess.run(
-            [*words, str(settings.home), source, day.isoformat(), server.url],
-            check=True,
-            timeout=FETCH_SECONDS,
-            env=dict(os.environ),
-            stdout=subprocess.DEVNULL,
-        )
+        process = begin(FETCH, str(settings.home), source, day.isoformat(), server.url)
+        code = end_of(process, FETCH_SECONDS)
+    if code != ExitCode.OK:
+        raise RuntimeError(f"the fetch of {source} of {day} ended with {code}")
     return LiveInjectionResult([day], [day], [])
 
 
