@@ -55,9 +55,11 @@ from reliability_platform.landing.reading import contract_fingerprint
 from reliability_platform.landing.rescue import rescued
 from reliability_platform.landing.seals import seal
 from reliability_platform.landing.texts import unread
+from reliability_platform.landing.unchanged import inputs_of, is_unchanged, note_inputs
 from reliability_platform.landing.versions import in_later_types
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import shown_name
+from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
 
 
@@ -483,9 +485,16 @@ def _rows_below(source: str, folder: Path) -> int:
 
 
 def admit(settings: Settings, source: str, landing_date: date) -> list[Admission]:
-    """Rebuild one bronze partition and its admission records from what has landed; returns the records."""
+    """Rebuild one bronze partition and its admission records from what has landed; returns the records.
+
+    A day of which nothing has changed since stays as it is: the same would come of it.
+    """
     ensure_bronze(settings)
     ensure_dead_letters(settings)
+    inputs = inputs_of(settings, source, landing_date)
+    if is_unchanged(settings, source, landing_date, inputs):
+        return _recorded(settings, source, landing_date)
+    note_inputs(settings, source, landing_date, None)
     target = bronze_folder(settings, source, landing_date)
     draft = target.with_name(f".{target.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
@@ -499,6 +508,9 @@ def admit(settings: Settings, source: str, landing_date: date) -> list[Admission
     admitted = [one.entry.path for one in examined if one.record.status == "admitted"]
     manifests = [path.with_name(f"{batch_of(source, path.name)}{MANIFEST_SUFFIX}") for path in admitted]
     seal(settings, source, landing_date, [*admitted, *manifests])
+    # What was refused may depend on other days; and what has come while all this was read is in the digest, but not in bronze.
+    if len(admitted) == len(records) and inputs_of(settings, source, landing_date) == inputs:
+        note_inputs(settings, source, landing_date, inputs)
     return records
 
 
@@ -620,6 +632,11 @@ def _slot(record: Admission, day: date) -> tuple[int, int]:
 def _write_records(path: Path, records: list[Admission]) -> None:
     rows: list[dict[str, Any]] = [asdict(record) for record in records]
     write_atomically(path, parquet_bytes(pa.Table.from_pylist(rows, schema=ADMISSION_SCHEMA)))
+
+
+def _recorded(settings: Settings, source: str, landing_date: date) -> list[Admission]:
+    table = read_table(admissions_file(settings, source, landing_date))
+    return [Admission(**row) for row in table.to_pylist()]  # files, not rows of them
 
 
 def landed_partitions(settings: Settings) -> list[tuple[str, date]]:

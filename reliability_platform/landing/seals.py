@@ -29,7 +29,8 @@ def seal_file(settings: Settings, source: str, landing_date: date) -> Path:
     return admissions_file(settings, source, landing_date).with_name(SEAL)
 
 
-def _decisions(settings: Settings, source: str, landing_date: date) -> Iterator[Path]:
+def decisions_about(settings: Settings, source: str, landing_date: date) -> Iterator[Path]:
+    """The files of what people have decided about a landing day."""
     yield from (settings.decisions / source).glob(f"{source}-{landing_date:%Y%m%d}-*.json")
 
 
@@ -38,7 +39,7 @@ def _ours(settings: Settings, source: str, landing_date: date) -> Iterator[Path]
     yield from bronze_folder(settings, source, landing_date).glob("*")
     yield admissions_file(settings, source, landing_date)
     yield from quarantine_folder(settings, source, landing_date).glob("*")
-    yield from _decisions(settings, source, landing_date)
+    yield from decisions_about(settings, source, landing_date)
 
 
 def name_of(settings: Settings, path: Path) -> str:

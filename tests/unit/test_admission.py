@@ -9,12 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.lab.simulation.system import request_batch, scheduled_batches
 from reliability_platform.landing.admission import Admission, admit
-from reliability_platform.landing.bronze import bronze_folder
+from reliability_platform.landing.bronze import admissions_file, bronze_folder
 from reliability_platform.landing.columns import Reading
-from reliability_platform.landing.decisions import approve_shim
+from reliability_platform.landing.decisions import accept_late_rows, approve_shim
 from reliability_platform.landing.file_quarantine import quarantined_file, quarantined_files
+from reliability_platform.landing.seals import seal_file
+from reliability_platform.landing.unchanged import ADMITTED_FROM
 from reliability_platform.landing.writer import landing_folder, write_batch
 from tests.conftest import Platform, day
 
@@ -147,3 +150,60 @@ def test_admission_again_changes_nothing(landed: Platform) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert admit(landed.settings, ORDERS, day(1)) == first
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def _as_stored(landed: Platform) -> dict[str, tuple[int, bytes]]:
+    folder = bronze_folder(landed.settings, ORDERS, day(1))
+    return {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
+
+
+def test_a_day_of_which_nothing_has_changed_is_not_admitted_again(landed: Platform) -> None:
+    """The same records, and the very files that were there."""
+    records = admit(landed.settings, ORDERS, day(1))
+    before = _as_stored(landed)
+    assert admit(landed.settings, ORDERS, day(1)) == records
+    assert _as_stored(landed) == before
+
+
+def _admitted_in(landed: Platform) -> Path:
+    return bronze_folder(landed.settings, ORDERS, day(1)) / "orders-20260101-02.parquet"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda landed: _file(landed, 2).write_bytes(_file(landed, 2).read_bytes()[:-40]),
+        lambda landed: _file(landed, 2).unlink(),
+        lambda landed: _file(landed, 9).write_bytes(b"garbage"),
+        lambda landed: _file(landed, 9).mkdir(),
+        lambda landed: _file(landed, 2).with_name("orders-20260101-02.manifest.json").write_text("[]"),
+        lambda landed: write_batch(landed.settings, request_batch(landed.simulation, ORDERS, day(1), 2, 2)),
+        lambda landed: accept_late_rows(landed.settings, ORDERS, day(1), "somebody", "they count"),
+        lambda landed: _admitted_in(landed).write_bytes(b"damaged"),
+        lambda landed: _admitted_in(landed).unlink(),
+        lambda landed: (_admitted_in(landed).with_name("stray.parquet")).write_bytes(b""),
+        lambda landed: admissions_file(landed.settings, ORDERS, day(1)).unlink(),
+        lambda landed: seal_file(landed.settings, ORDERS, day(1)).write_text("{}"),
+    ],
+)
+def test_a_day_of_which_anything_has_changed_is_admitted_as_if_for_the_first_time(
+    landed: Platform, change: Callable[[Platform], object]
+) -> None:
+    """Landing, a decision, bronze, the records or the seal: what comes of it is what comes of it without a memory."""
+    admit(landed.settings, ORDERS, day(1))
+    change(landed)
+    records = admit(landed.settings, ORDERS, day(1))
+    content = {name: stored for name, (_, stored) in _as_stored(landed).items()}
+    (admissions_file(landed.settings, ORDERS, day(1)).with_name(ADMITTED_FROM)).unlink(missing_ok=True)
+    assert admit(landed.settings, ORDERS, day(1)) == records
+    assert {name: stored for name, (_, stored) in _as_stored(landed).items()} == content
+    assert "stray.parquet" not in content
+
+
+def test_another_contract_admits_an_unchanged_day_again(landed: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the contract demands decides what is admitted."""
+    assert not _refused(admit(landed.settings, ORDERS, day(1)))
+    contract = CONTRACTS[ORDERS]
+    wanted = replace(contract, columns=(*contract.columns, replace(contract.columns[0], name="demanded_now")))
+    monkeypatch.setitem(CONTRACTS, ORDERS, wanted)
+    assert len(_refused(admit(landed.settings, ORDERS, day(1)))) == 4
