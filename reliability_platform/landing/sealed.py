@@ -1,5 +1,6 @@
 """What differs from the seals of landing days: landing, bronze, quarantine and decisions, examined."""
 
+import os
 from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
@@ -72,6 +73,28 @@ def examine_day(
         strays = sorted(name for path in there if (name := name_of(settings, path)) not in files)
         found += [Damage(BRONZE, name, "was never admitted", MEND[BRONZE]) for name in strays]
     return found
+
+
+def looks_sound(settings: Settings, source: str, landing_date: date) -> bool:
+    """Whether bronze of a day has the files of its seal, as large as they were and none younger; nothing but the seal is read.
+
+    On names and not on paths: of 301 days 0.15 s instead of 0.6.
+    """
+    sealed = str(seal_file(settings, source, landing_date))
+    folder = str(bronze_folder(settings, source, landing_date))
+    try:
+        files, since = read_seal(settings, source, landing_date) or {}, os.stat(sealed).st_mtime_ns
+        ours = {f"{settings.home}/{name}": one for name, one in files.items() if STORES[name.split("/", 1)[0]] == BRONZE}
+        there = {f"{folder}/{name}" for name in os.listdir(folder) if name.endswith(".parquet")}
+        if not there <= ours.keys():
+            return False
+        for path, one in ours.items():
+            about = os.stat(path)
+            if about.st_size != one.bytes or about.st_mtime_ns > since:
+                return False
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _looks_the_same(path: Path, expected: Written, since_ns: int) -> bool:

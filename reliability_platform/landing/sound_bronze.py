@@ -10,7 +10,7 @@ from datetime import date
 from reliability_platform.damage import Damage, in_one_line
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.landing.admission import admit
-from reliability_platform.landing.sealed import BRONZE, DECISIONS, LANDING, examine_day, sealed_days
+from reliability_platform.landing.sealed import BRONZE, DECISIONS, LANDING, examine_day, looks_sound, sealed_days
 from reliability_platform.landing.seals import read_seal
 from reliability_platform.settings import Settings
 
@@ -22,6 +22,8 @@ def ensure_sound_bronze(settings: Settings, built: Collection[date]) -> list[Dam
     """
     found: list[Damage] = []
     for source, day in sealed_days(settings):
+        if day not in built and looks_sound(settings, source, day):
+            continue
         damages = examine_day(settings, source, day, [BRONZE], hint=day not in built)
         if damages:
             _make_anew(settings, source, day, damages)

@@ -16,6 +16,7 @@ from reliability_platform.errors import ExitCode
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.admission import admit
+from reliability_platform.landing.unchanged import note_inputs
 from reliability_platform.landing.writer import write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.home import platform_instance
@@ -83,6 +84,7 @@ def landing(home: Settings) -> None:
 
 def bronze(home: Settings) -> None:
     """An admission."""
+    note_inputs(home, "orders", BrokenHome.DAY, None)  # of a day that is as it was, nothing is written
     admit(home, "orders", BrokenHome.DAY)
 
 

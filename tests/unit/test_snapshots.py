@@ -26,6 +26,7 @@ from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import admit
+from reliability_platform.landing.unchanged import note_inputs
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.damaged import mend
 from reliability_platform.recovery.retention import forget_snapshots
@@ -191,6 +192,7 @@ def test_landing_days_that_change_meanwhile_are_noted(home: Settings, tmp_path: 
 
     def work() -> None:
         while not stop.is_set():
+            note_inputs(home, "orders", day(1), None)  # of a day that is as it was, nothing is written
             admit(home, "orders", day(1))
 
     worker = threading.Thread(target=work)
