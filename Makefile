@@ -31,14 +31,8 @@ lint: .venv/ready
 	$(BIN)/mypy
 	RELIABILITY_HOME=$(CURDIR)/.venv/lint $(BIN)/sqlfluff lint dbt_project
 
-bench: .venv/ready  ## speed, as ratios to one bare DuckDB script in the same run
-	$(BIN)/python -m tests.bench
-	$(BIN)/python -m tests.bench_incidents
-	$(BIN)/python -m tests.bench_recovery
-	$(BIN)/python -m tests.bench_machinery
-	$(BIN)/python -m tests.bench_queries
-	$(BIN)/python -m tests.bench_profiles
-	$(BIN)/python -m tests.bench_day
+bench: .venv/ready  ## what it costs, beside one bare DuckDB script in the same run and the aims
+	$(BIN)/python -m tests.bench $(BENCH)
 
 docs: .venv/ready  ## the site of docs/ in site/; a dead link fails
 	$(BIN)/python -m docs.generate

@@ -1,4 +1,4 @@
-"""`python -m tests.bench_alerts DEMO_HOME`: seconds from a failed check to the first message under `reliability dev`, and how many
+"""`python -m tests.bench.alerts DEMO_HOME`: seconds from a failed check to the first message under `reliability dev`, and how many
 messages each person gets: of the incidents of a demo as they happened there, and of 1,000 that are opened at once.
 
 The home of the demo is only read. `--days` sets how many bad deliveries are timed; 0 leaves them out.

@@ -1,4 +1,4 @@
-"""`python -m tests.bench_everyday HOME`: CPU-seconds of the commands that are typed every day, and what `reliability dev` takes
+"""`python -m tests.bench.everyday HOME`: CPU-seconds of the commands that are typed every day, and what `reliability dev` takes
 to be usable and while nothing happens. The home should have an incident; nothing in it is changed.
 """
 

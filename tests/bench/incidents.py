@@ -1,4 +1,4 @@
-"""`python -m tests.bench_incidents`: what a tick of the sensors costs at ten thousand stored incidents."""
+"""`python -m tests.bench.incidents`: what a tick of the sensors costs at ten thousand stored incidents."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""`python -m tests.bench_machinery`: what snapshots, ledger, journal, sensors, lineage and checks add to a clean run.
+"""`python -m tests.bench.machinery`: what snapshots, ledger, journal, sensors, lineage and checks add to a clean run.
 
 A week that runs day by day with a snapshot each, as `reliability dev` does it, and a month in one run. Each part is timed
 by its own calls within the very run, so that part and whole had the same machine; the tests of dbt, which are no calls
@@ -34,7 +34,7 @@ from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.snapshots import take
 from reliability_platform.warehouse.versions import ModelsBuilt
-from tests.bench import timed
+from tests.bench.floor import timed
 
 PARTS: dict[str, list[tuple[Any, tuple[str, ...]]]] = {
     "snapshots": [(take, ("take_snapshot",))],

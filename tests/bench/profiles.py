@@ -1,4 +1,4 @@
-"""`python -m tests.bench_profiles`: what part of a clean run the profiles of its landing days are.
+"""`python -m tests.bench.profiles`: what part of a clean run the profiles of its landing days are.
 
 Some landing days in one run, so that what comes has a past; then further days, each in a run of its own, as every day. Profiles are
 timed within the very run, so that part and whole had the same machine; CPU seconds beside, for other work on it moves those less.

@@ -1,4 +1,4 @@
-"""`python -m tests.bench_queries`: what the read layer takes at 10,000 stored incidents and 1,000 landing days, alone and
+"""`python -m tests.bench.queries`: what the read layer takes at 10,000 stored incidents and 1,000 landing days, alone and
 while a build holds the warehouse.
 """
 
@@ -45,7 +45,7 @@ from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.published import RECORD, current_version
-from tests.bench_incidents import fill
+from tests.bench.incidents import fill
 from tests.conftest import Platform
 from tests.unit.failing import day
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench_recovery`: what a snapshot costs, and how long a lost warehouse takes, at a chosen size.
+"""`python -m tests.bench.recovery`: what a snapshot costs, and how long a lost warehouse takes, at a chosen size.
 
 A month lands and is run up to its last day, a snapshot is taken, the last day is run. Then the warehouse is lost. The
 recovery is compared with the same last day run again on a warehouse that nobody lost: what changed since the snapshot.
@@ -30,7 +30,8 @@ from reliability_platform.warehouse.snapshots.manifest import newest_until
 from reliability_platform.warehouse.snapshots.restore import damages
 from reliability_platform.warehouse.snapshots.soundness import read_through
 from reliability_platform.warehouse.snapshots.take import copy_warehouse, take_snapshot
-from tests.bench import DAYS, WINDOW, timed
+from tests.bench.floor import timed
+from tests.bench.pipeline import DAYS, WINDOW
 
 
 def _home(folder: Path, events: int) -> Settings:

@@ -6,6 +6,9 @@ other fault is detected and contained, it proves without an orchestrator (`test_
 """
 
 import json
+import sqlite3
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from reliability_platform.lab.faults.plan import load_plan
 from reliability_platform.remediation.policy import POLICIES
 from tests.conventions.test_readme import sample_of_the_demo
 from tests.forked import COMMAND_LINE, run
+from tests.scenarios.counts import compare
 from tests.scenarios.typed import typed
 
 
@@ -104,6 +108,27 @@ def test_every_fault_is_detected_contained_and_healed(demonstrated: Demo) -> Non
         assert fault["time_to_recover_seconds"] >= 0
     assert document["incidents"] == {"opened": len(loud), "resolved": len(loud), "without_a_fault": 0}
     assert document["approved"], "some actions wait for a person, and the demo says yes to them where all can see it"
+
+
+def test_the_loop_takes_no_more_runs_and_events_than_it_did(week: Demo) -> None:
+    """What Dagster has to do for a week with eight faults, healed and proved; and what stays of it."""
+    home, _, _ = week
+    found = Counter[str]()
+    for database, sql in (
+        ("history/runs", "select 'runs_of_' || pipeline_name, count(*) from runs group by pipeline_name"),
+        (
+            "event_log",
+            "select 'events_of_checks', count(*) from event_logs where dagster_event_type like 'ASSET_CHECK%'",
+        ),
+        (
+            "event_log",
+            "select 'other_events', count(*) from event_logs where dagster_event_type not like 'ASSET_CHECK%'",
+        ),
+    ):
+        with closing(sqlite3.connect(home / "dagster" / f"{database}.db")) as connection:
+            found.update(dict(connection.execute(sql).fetchall()))
+    kept = [path for path in home.rglob("*") if path.is_file() and "dbt" not in path.relative_to(home).parts]
+    compare("a_week_of_faults", {**found, "kilobytes_of_the_home": sum(path.stat().st_size for path in kept) // 1000})
 
 
 @pytest.mark.exhaustive  # on each `make test`, tests/conventions/test_readme.py compares the sample with the catalogue
