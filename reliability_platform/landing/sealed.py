@@ -78,23 +78,20 @@ def examine_day(
 def looks_sound(settings: Settings, source: str, landing_date: date) -> bool:
     """Whether bronze of a day has the files of its seal, as large as they were and none younger; nothing but the seal is read.
 
-    On names and not on paths: of 301 days 0.15 s instead of 0.6.
+    On names and not on paths: of 301 days 0.3 s instead of 0.6.
     """
-    sealed = str(seal_file(settings, source, landing_date))
-    folder = str(bronze_folder(settings, source, landing_date))
+    sealed, bronze = seal_file(settings, source, landing_date), bronze_folder(settings, source, landing_date)
     try:
-        files, since = read_seal(settings, source, landing_date) or {}, os.stat(sealed).st_mtime_ns
-        ours = {f"{settings.home}/{name}": one for name, one in files.items() if STORES[name.split("/", 1)[0]] == BRONZE}
-        there = {f"{folder}/{name}" for name in os.listdir(folder) if name.endswith(".parquet")}
-        if not there <= ours.keys():
-            return False
-        for path, one in ours.items():
-            about = os.stat(path)
-            if about.st_size != one.bytes or about.st_mtime_ns > since:
-                return False
-    except (OSError, ValueError):
+        files = read_seal(settings, source, landing_date) or {}
+        found = {one.path: one.stat() for folder in (sealed.parent, bronze) for one in os.scandir(folder)}
+        since = found[str(sealed)].st_mtime_ns
+    except (OSError, ValueError, KeyError):
         return False
-    return True
+    ours = {f"{settings.home}/{name}": one for name, one in files.items() if STORES[name.split("/", 1)[0]] == BRONZE}
+    of_bronze = {path for path in found if path.endswith(".parquet")}
+    return of_bronze == ours.keys() and all(
+        found[path].st_size == one.bytes and found[path].st_mtime_ns <= since for path, one in ours.items()
+    )
 
 
 def _looks_the_same(path: Path, expected: Written, since_ns: int) -> bool:
