@@ -24,7 +24,7 @@ from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
 from reliability_platform.pipeline.run import Step, run_days
 from reliability_platform.pipeline.steps import RunContext, admit, land
-from reliability_platform.pipeline.ticks import notice, take_steps, waiting_for_a_person
+from reliability_platform.pipeline.ticks import joined, notice, take_steps, waiting_for_a_person
 from reliability_platform.recovery.rehearsal import changes
 from reliability_platform.remediation.heal import act
 from reliability_platform.settings import Settings, load_settings
@@ -114,9 +114,10 @@ class Driver:
                 self.admit(again)
                 self.judge(again)
             for _, there in steps.arrivals:
-                again = list(days(min(there), max(there)))
-                self.admit(again)
-                self.judge(again)
+                for span in joined(there):
+                    again = list(days(*span))
+                    self.admit(again)
+                    self.judge(again)
             if not steps.act and not steps.verified and not steps.runs and not steps.arrivals:
                 return
 

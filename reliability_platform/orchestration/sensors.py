@@ -20,7 +20,7 @@ from reliability_platform.orchestration.jobs import pipeline_job, remediation, r
 from reliability_platform.orchestration.partitions import INCIDENT_TAG, INCIDENTS, range_tags
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
-from reliability_platform.pipeline.ticks import notice, take_steps
+from reliability_platform.pipeline.ticks import Rerun, joined, notice, take_steps
 from reliability_platform.remediation.changes import environment_fingerprint
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
@@ -98,39 +98,37 @@ def incident_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.Senso
     )
 
 
-def _take_in(settings: Settings, incident: Incident, days: list[date]) -> dg.RunRequest:
-    """One run over the days on which something has landed by itself, or may fit a contract that has changed; keyed by both."""
-    now = environment_fingerprint(settings, incident)
-    key = f"{incident.id} {now['deliveries']} {now['contract']}"
+def _run_over(job: str, days: tuple[date, date], key: str, tags: dict[str, str]) -> dg.RunRequest:
+    """One run over landing days, by the first and the last; keyed by them and by what they are run for."""
+    first, last = days
+    hashed = hashlib.sha256(f"{key} {first} {last}".encode()).hexdigest()[:16]
     return dg.RunRequest(
-        run_key=f"arrivals-{hashlib.sha256(key.encode()).hexdigest()[:16]}",
-        job_name=reprocess_job.name,
-        partition_key=days[0].isoformat() if len(days) == 1 else None,
-        tags={INCIDENT_TAG: incident.id, **({} if len(days) == 1 else range_tags(days[0], days[-1]))},
-    )
-
-
-def _again(incident: Incident, days: list[date]) -> dg.RunRequest:
-    """One run over days that a person has called right; keyed by that word."""
-    return dg.RunRequest(
-        run_key=f"called-right-{incident.id}-{_length(incident)}",
-        job_name=reprocess_job.name,
-        partition_key=days[0].isoformat() if len(days) == 1 else None,
-        tags={CALLED_RIGHT_TAG: incident.id, **({} if len(days) == 1 else range_tags(days[0], days[-1]))},
-    )
-
-
-def _rerun(job: str, incidents: list[Incident]) -> dg.RunRequest:
-    """One run over all landing days that the last actions on these incidents changed."""
-    days = [day for incident in incidents for day in incident.pending_reruns]
-    key = "/".join(sorted(_attempt(incident, utc_now()) for incident in incidents))
-    tags = _about(incidents)
-    return dg.RunRequest(
-        run_key=f"{job}-{hashlib.sha256(key.encode()).hexdigest()[:16]}",
+        run_key=f"{job}-{hashed}",
         job_name=job,
-        partition_key=days[0].isoformat() if min(days) == max(days) else None,
-        tags=tags if min(days) == max(days) else {**tags, **range_tags(min(days), max(days))},
+        partition_key=first.isoformat() if first == last else None,
+        tags=tags if first == last else {**tags, **range_tags(first, last)},
     )
+
+
+def _take_in(settings: Settings, incident: Incident, days: list[date]) -> list[dg.RunRequest]:
+    """Runs over the days on which something has landed by itself, or may fit a contract that has changed; keyed by both."""
+    now = environment_fingerprint(settings, incident)
+    key = f"arrivals {incident.id} {now['deliveries']} {now['contract']}"
+    return [_run_over(reprocess_job.name, span, key, _about([incident])) for span in joined(days)]
+
+
+def _again(incident: Incident, days: list[date]) -> list[dg.RunRequest]:
+    """Runs over days that a person has called right; keyed by that word."""
+    key = f"called-right {incident.id} {_length(incident)}"
+    tags = {CALLED_RIGHT_TAG: incident.id}
+    return [_run_over(reprocess_job.name, span, key, tags) for span in joined(days)]
+
+
+def _rerun(run: Rerun) -> dg.RunRequest:
+    """One run over landing days that the last actions on some incidents changed."""
+    job = pipeline_job.name if run.from_the_source else reprocess_job.name
+    key = "/".join(sorted(_attempt(incident, utc_now()) for incident in run.incidents))
+    return _run_over(job, run.days, key, _about(run.incidents))
 
 
 @dg.sensor(
@@ -155,13 +153,12 @@ def remediation_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.Se
         )
         for incident in steps.act
     ]
-    requests += [
-        _rerun(pipeline_job.name if run.from_the_source else reprocess_job.name, run.incidents) for run in steps.runs
-    ]
+    requests += [_rerun(run) for run in steps.runs]
     for incident, days in steps.arrivals:
         with noted(IncidentStore(engine), incident, utc_now(), "What has landed for it could not be taken in"):
-            requests.append(_take_in(settings, incident, days))
-    requests += [_again(incident, days) for incident, days in steps.called_right]
+            requests += _take_in(settings, incident, days)
+    for incident, days in steps.called_right:
+        requests += _again(incident, days)
     documents = steps.verified
     return dg.SensorResult(
         run_requests=requests + page_requests(documents), dynamic_partitions_requests=_partitions_of(documents)

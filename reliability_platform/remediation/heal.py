@@ -188,22 +188,29 @@ def reruns_of(incident: Incident) -> set[tuple[str, date]]:
 
 
 def rerun_is_due(settings: Settings, engine: Engine, incident: Incident) -> bool:
-    """Whether a day that the last action changed has not been judged since, or what was judged not published: a run
-    that was killed in between would leave consumers with what they had.
+    """Whether a day that the last action changed is to be run again."""
+    return bool(days_due(settings, engine, incident))
+
+
+def days_due(settings: Settings, engine: Engine, incident: Incident) -> list[date]:
+    """The days that the last action changed and nobody has judged since; all of them if what was judged is not published: a
+    run that was killed in between would leave consumers with what they had.
     """
-    if incident.state is not State.RECOVERING or not incident.pending_reruns:
-        return False
-    return publication_is_due(settings) or not _judged_since(engine, incident)
+    if incident.state is not State.RECOVERING:
+        return []
+    judged = _judged_since(engine, incident) if incident.pending_reruns else set()
+    left = [day for day in incident.pending_reruns if day not in judged]
+    return left or (incident.pending_reruns if publication_is_due(settings) else [])
 
 
 def _last(incident: Incident, phase: str) -> TimelineEntry:
     return next(entry for entry in reversed(incident.timeline) if entry.data.get("phase") == phase)
 
 
-def _judged_since(engine: Engine, incident: Incident) -> bool:
+def _judged_since(engine: Engine, incident: Incident) -> set[date]:
+    """Those of the days that the last action changed which were judged after it."""
     conserved = f"rec_batches__conserved__{incident.source}"
-    later = _later(CheckStore(engine), incident, incident.pending_reruns, {conserved})
-    return set(incident.pending_reruns) <= {day for _, day in later}
+    return {day for _, day in _later(CheckStore(engine), incident, incident.pending_reruns, {conserved})}
 
 
 def _later(
