@@ -26,6 +26,7 @@ from reliability_platform.incidents.model import (
     OUTCOME,
     UNCONFIRMED,
     Incident,
+    Signal,
     State,
     TimelineEntry,
 )
@@ -492,19 +493,27 @@ def _wanted_of_signals(incident: Incident) -> list[tuple[str, date]]:
     return [(signal.check, signal.partition) for signal in incident.signals]
 
 
+def _still_failing(incident: Incident) -> list[Signal]:
+    """What fails still and can pass again."""
+    return [one for one in incident.still_failing.values() if stays_on_record(one.check, one.dataset) is None]
+
+
+def seems_recovered(incident: Incident) -> bool:
+    """Whether nobody is healing it and nothing of it fails any more, by its own timeline."""
+    waits = incident.is_open and incident.state is not State.RECOVERING
+    left = any(one.check in CHECKS for one in _still_failing(incident))
+    # Of what stays on record alone nothing passes by itself: its action proves that it did no harm.
+    judged = len(_on_record(incident)) < len({signal.check for signal in incident.signals}) or incident.attempts > 0
+    return waits and not left and judged
+
+
 def end_if_recovered(settings: Settings, engine: Engine, incident_id: str, now: datetime, actor: str) -> bool:
     """Resolve an incident that nobody is healing, if what had failed passes since: late batches have come, a later run
     has ended well. It costs no attempt, and none need be left. Whether it did.
     """
     store = IncidentStore(engine)
     incident = store.get(incident_id)
-    failing = [one for one in incident.still_failing.values() if stays_on_record(one.check, one.dataset) is None]
-    left = [one for one in failing if one.check in CHECKS]
-    withdrawn = sorted({one.check for one in failing} - CHECKS.keys())
-    waits = incident.is_open and incident.state is not State.RECOVERING
-    # Of what stays on record alone nothing passes by itself: its action proves that it did no harm.
-    judged = len(_on_record(incident)) < len({signal.check for signal in incident.signals}) or incident.attempts
-    if not waits or left or not judged or publication_is_due(settings):
+    if not seems_recovered(incident) or publication_is_due(settings):
         return False
     objections, holders = _objections(
         settings, engine, incident, [one for one in store.open() if one.id != incident.id]
@@ -512,6 +521,7 @@ def end_if_recovered(settings: Settings, engine: Engine, incident_id: str, now: 
     if objections:
         return False
     began = "What had failed has passed since, without an action on it."
+    withdrawn = sorted({one.check for one in _still_failing(incident)} - CHECKS.keys())
     if withdrawn:  # as a test that its owner has taken out of the dbt project: nothing can pass it any more
         began = f"Not asked any more, for no such check is left: {', '.join(withdrawn)}."
     _resolve(engine, store, incident, holders, now, actor, [(State.RECOVERING, began)])

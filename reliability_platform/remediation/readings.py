@@ -179,10 +179,16 @@ def _compared(asked: _Question) -> tuple[Agreement, ...]:
 
 def _good_days(settings: Settings, source: str, day: date) -> tuple[date, ...]:
     """The last days before one that have been judged and that no check holds, oldest first."""
-    back = [day - timedelta(days=number) for number in range(1, LOOK_BACK_DAYS + 1)]
-    landed = [one for one in back if _admitted(settings, source, one)]
-    strange = held(CheckStore(operations_engine(settings)), [(source, one) for one in landed])
-    return tuple(reversed([one for one in landed if (source, one) not in strange][:PAST_DAYS]))
+    good: list[date] = []
+    for nearer in range(0, LOOK_BACK_DAYS, PAST_DAYS):  # seldom more than the nearest ones are asked about
+        further = min(nearer + PAST_DAYS, LOOK_BACK_DAYS)
+        back = [day - timedelta(days=number) for number in range(nearer + 1, further + 1)]
+        landed = [one for one in back if _admitted(settings, source, one)]
+        strange = held(CheckStore(operations_engine(settings)), [(source, one) for one in landed])
+        good += [one for one in landed if (source, one) not in strange]
+        if len(good) >= PAST_DAYS:
+            break
+    return tuple(reversed(good[:PAST_DAYS]))
 
 
 def _admitted(settings: Settings, source: str, day: date) -> dict[int, Path]:
@@ -192,7 +198,8 @@ def _admitted(settings: Settings, source: str, day: date) -> dict[int, Path]:
         if record["status"] == "admitted" and record["shim"] is None:
             here = (record["batch_attempt"], record["batch_id"])
             counts[record["batch_sequence"]] = max(counts.get(record["batch_sequence"], (0, "")), here)
-    paths = {slot: bronze_folder(settings, source, day) / f"{name}.parquet" for slot, (_, name) in counts.items()}
+    folder = bronze_folder(settings, source, day)
+    paths = {slot: folder / f"{name}.parquet" for slot, (_, name) in counts.items()}
     return {slot: path for slot, path in sorted(paths.items()) if path.exists()}
 
 

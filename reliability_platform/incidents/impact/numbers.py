@@ -91,11 +91,16 @@ def _by_number(
     pairs = [(number, day) for number, days in wanted.items() for day in sorted(set(days))]
     if not pairs:
         return {}
+    days = sorted({day for _, day in pairs})
     asked = ", ".join(f"({number}, {literal(day.isoformat())}::date)" for number, day in pairs)
+    # The range besides, for DuckDB skips rows by it alone: a third of the time where it is a day of a month.
     found = connection.execute(
         f"""
         with asked (number_asked, day_asked) as (values {asked}),
-        rows_of_days as (select * from {rows} and list_contains({day_list(sorted({day for _, day in pairs}))}, landing_date))
+        rows_of_days as (
+            select * from {rows} and list_contains({day_list(days)}, landing_date)
+                and landing_date between {literal(days[0].isoformat())}::date and {literal(days[-1].isoformat())}::date
+        )
         select number_asked, {values} from rows_of_days join asked on landing_date = day_asked group by number_asked
         """
     ).fetchall()

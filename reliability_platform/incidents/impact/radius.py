@@ -29,13 +29,15 @@ def spoiled_columns(manifest_path: Path, incident: Incident) -> dict[str, dict[s
 
     The columns of the root are among them. The first call after a change of the dbt models takes 7 s.
     """
-    found = _spoiled(manifest_path, tuple(root_nodes(manifest_path, incident)), incident.column)
+    stamp, roots = manifest_path.stat().st_mtime_ns, tuple(root_nodes(manifest_path, incident))
+    found = _spoiled(manifest_path, stamp, roots, incident.column)
     return {node: dict(columns) for node, columns in found.items()}
 
 
 @lru_cache(maxsize=128)
-def _spoiled(manifest_path: Path, roots: tuple[str, ...], column: str | None) -> Mapping[str, Mapping[str, Use]]:
-    """A manifest's folder is named by what was parsed: under one path there is ever but one."""
+def _spoiled(
+    manifest_path: Path, _stamp: int, roots: tuple[str, ...], column: str | None
+) -> Mapping[str, Mapping[str, Use]]:
     from reliability_platform.lineage.columns import columns_of, downstream_columns  # what parses SQL takes 0.2 s
 
     found: dict[str, dict[str, Use]] = {}
