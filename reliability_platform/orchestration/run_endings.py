@@ -96,6 +96,7 @@ def endings_of(instance: DagsterInstance) -> RunEndings:
 class WordLeavingSqliteRunStorage(KeptConnections, SqliteRunStorage):
     """Dagster's run storage in SQLite that takes the room when a run is made, and leaves word when it cannot write."""
 
+    last_table = "instance_info"
     endings: RunEndings
 
     @classmethod

@@ -12,6 +12,7 @@ from reliability_platform.orchestration.kept_engines import KeptConnections
 class PooledSqliteScheduleStorage(KeptConnections, SqliteScheduleStorage):
     """The SQLite storage, its connections kept."""
 
+    last_table = "alembic_version"
     _made_whole = False
 
     @classmethod

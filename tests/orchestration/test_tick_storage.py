@@ -1,8 +1,14 @@
 """Dagster's storages on kept engines: of a file that is lost and made anew, the new one is read."""
 
 import shutil
+import sqlite3
 from pathlib import Path
 
+import pytest
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
+
+from reliability_platform.orchestration import kept_engines
 from reliability_platform.orchestration.home import platform_instance
 from reliability_platform.settings import load_settings
 
@@ -31,3 +37,26 @@ def test_a_query_makes_no_engine(tmp_path: Path) -> None:
         assert ticks is not None
         with ticks.connect() as one, ticks.connect() as other:  # type: ignore[attr-defined]
             assert one.engine is other.engine
+
+
+def test_a_file_that_dagster_has_made_is_opened_without_its_migrations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each command read all of them, twice; one that lacks what Dagster adds by itself is given it."""
+    settings = load_settings(tmp_path)
+    with platform_instance(settings) as instance:
+        instance.run_storage.set_cursor_values({"any": "kept"})
+    read: list[object] = []
+    asked = sqlite_run_storage.check_alembic_revision
+    monkeypatch.setattr(sqlite_run_storage, "check_alembic_revision", lambda *of: read.append(of) or asked(*of))
+    monkeypatch.setattr(sqlite_schedule_storage, "check_alembic_revision", lambda *of: read.append(of) or asked(*of))
+    kept_engines._WHOLE.clear()  # as in another process
+    with platform_instance(settings) as again:
+        assert again.run_storage.get_cursor_values({"any"}) == {"any": "kept"}
+    assert read == []
+    kept_engines._WHOLE.clear()
+    with sqlite3.connect(settings.dagster_home / "history" / "runs.db") as file:
+        file.execute("drop table instance_info")
+    with platform_instance(settings) as mended:
+        assert mended.run_storage.get_run_storage_id()
+    assert len(read) == 1
