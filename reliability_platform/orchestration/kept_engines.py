@@ -70,7 +70,9 @@ def _is_marked(url: str, last_table: str) -> bool:
     if _identity(url) is None:
         return False
     with suppress(sqlalchemy.exc.SQLAlchemyError), kept_connection(url) as connection:
-        tables: set[str] = set(connection.exec_driver_sql("select name from sqlite_master where type = 'table'").scalars())
+        tables: set[str] = set(
+            connection.exec_driver_sql("select name from sqlite_master where type = 'table'").scalars()
+        )
         return {"alembic_version", last_table} <= tables and bool(
             connection.exec_driver_sql("select version_num from alembic_version").scalar()
         )

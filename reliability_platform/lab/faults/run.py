@@ -22,7 +22,9 @@ from reliability_platform.lab.faults.targets import FIRST_OF_ALL
 from reliability_platform.lab.faults.transform import VARIABLE, project_copy
 from reliability_platform.lab.processes import begin, end_of
 from reliability_platform.landing.admission import landed_partitions
+from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.journal import BuildJournal
 
 BUILD = "reliability_platform.warehouse.__main__"
 BUILD_SECONDS = 120
@@ -65,6 +67,16 @@ def _writes(process: BaseProcess, settings: Settings) -> bool:
                 return True
         except FileNotFoundError:
             time.sleep(0.002)
+    return False
+
+
+def _is_at_work(process: BaseProcess, settings: Settings, day: date) -> bool:
+    """Wait until the build has begun, by the journal of builds; False if it ended before."""
+    journal, deadline = BuildJournal(operations_engine(settings), settings.builds), time.monotonic() + BUILD_SECONDS
+    while process.exitcode is None and time.monotonic() < deadline:
+        if journal.at_work(day, day) is not None:
+            return True
+        time.sleep(0.002)
     return False
 
 
@@ -166,7 +178,9 @@ def _unsafe_backfill_overlap(
             raise RuntimeError(f"a build with older models ended with {status} instead of being refused")
         return LiveInjectionResult(touched, touched, [])
     for _ in range(MEETINGS):
-        both = [_build(settings, first, day), _build(settings, day, day)]
+        both = [_build(settings, first, day)]
+        _is_at_work(both[0], settings, day)  # begun at once, now the one would be refused and now the other
+        both.append(_build(settings, day, day))
         if ExitCode.BUSY in [end_of(one, BUILD_SECONDS) for one in both]:
             return LiveInjectionResult(touched, touched, [])
     raise RuntimeError(f"two builds of the same days did not meet in {MEETINGS} attempts")
