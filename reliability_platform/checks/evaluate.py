@@ -20,6 +20,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.pauses import Pauses
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
+from reliability_platform.warehouse.threads import one_thread_for_few
 
 _OF_WHOLE_TABLES = frozenset(test.check for test in MODEL_TESTS.values())
 
@@ -60,14 +61,17 @@ def evaluate(
     names = {name for name, spec in CHECKS.items() if spec.engine != "dbt" and (only is None or name in only)}
     profiles = names & profile_checks(SOURCES)
     history = {name for name in names if CHECKS[name].requires_history} - profiles
-    with warehouse_reader(settings) as connection:
+    past = min(partitions) - timedelta(days=LOOK_BACK_DAYS)
+    with (
+        warehouse_reader(settings) as connection,
+        one_thread_for_few(connection, past if history or profiles else min(partitions), max(partitions)),
+    ):
         results = [
             *evaluate_native(settings, connection, partitions, names, run_id, now),
             *evaluate_soda(connection, partitions, names, run_id, now),
         ]
         if history or profiles:
             # A day of the window is judged anew: what the store says of it no longer counts.
-            past = min(partitions) - timedelta(days=LOOK_BACK_DAYS)
             engine = operations_engine(settings)
             store = CheckStore(engine)
             known = [

@@ -189,8 +189,11 @@ def judge(series: Series, day: date, strange: set[date], watched: frozenset[Metr
     """
     if day not in series.days:
         return ProfileJudgement()
-    today = series.days.index(day)
     good = [place for place, one in enumerate(series.days) if one < day and one not in strange][-LOOK_BACK:]
+    # What a day is compared with is no longer, however many days there are.
+    series = series.only([*good, series.days.index(day)])
+    today = len(good)
+    good = list(range(today))
     best: dict[Metric, Deviation] = {}
     judged, strongest = 0, 0.0
     for window in WINDOWS:
@@ -275,7 +278,7 @@ def _compare(
     limit = np.log(2 * np.where(is_watched, max(is_watched.sum(), 1), len(places)) * len(WINDOWS) / BUDGET)
     evidence = (degrees + 1) / 2 * np.log1p(strayed / degrees) / limit
 
-    kinds = [series.metrics[place].kind for place in places]
+    kinds = series.kinds[places]
     floors = np.array([FLOORS[kind] for kind in kinds])
     if len(last) == 1:
         floors = np.where([kind in PARTS for kind in kinds], np.minimum(floors, OF_ITSELF * usual), floors)
@@ -360,11 +363,11 @@ def _comparable(
     """
     value, error = series.value[places].copy(), series.error[places].copy()
     # So many different values vary at least as a count does.
-    distinct = np.array([series.metrics[place].kind is MetricKind.DISTINCT for place in places])
+    distinct = series.kinds[places] == MetricKind.DISTINCT
     error[distinct] = np.sqrt(value[distinct])
     size = np.ones(len(places))
     with np.errstate(invalid="ignore", divide="ignore"):
-        logarithmic = ~is_share & (np.nanmin(value, axis=1) > 0)
+        logarithmic = ~is_share & (series.least[places] > 0)
         error[logarithmic] /= value[logarithmic]
         value[logarithmic] = np.log(value[logarithmic])
         size[logarithmic] = np.nan
@@ -399,13 +402,20 @@ def _impact(
 
 
 def _median(values: Floats) -> Floats:
-    """By metric; NaN where there is nothing. Twenty times as fast as `nanmedian` where nothing is missing."""
-    missing = np.isnan(values)
-    holes = missing.any(axis=1) & ~missing.all(axis=1)
-    found = np.median(values, axis=1)
-    if holes.any():
-        found[holes] = np.nanmedian(values[holes], axis=1)
-    return np.asarray(found)
+    """By metric; NaN where there is nothing. With holes `nanmedian` makes a masked array of each metric, which takes ten times as
+    long as to sort them: NaN comes last.
+    """
+    number = (~np.isnan(values)).sum(axis=1)
+    found = np.full(len(values), np.nan)
+    is_whole = number == values.shape[1]
+    if is_whole.any():
+        found[is_whole] = np.median(values[is_whole], axis=1)
+    with_holes = np.flatnonzero(~is_whole & (number > 0))
+    if len(with_holes):
+        ordered, known = np.sort(values[with_holes], axis=1), number[with_holes]
+        rows = np.arange(len(with_holes))
+        found[with_holes] = (ordered[rows, (known - 1) // 2] + ordered[rows, known // 2]) / 2
+    return found
 
 
 def _usual(value: Floats, rows: Floats, is_share: Bools) -> Floats:

@@ -1,6 +1,6 @@
 """Profiles of many days as arrays: one row a metric, one column a landing day."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -36,6 +36,28 @@ class Series:
         forgotten = set(days)
         columns = [place for place, one in enumerate(self.days) if one in forgotten]
         self.value[np.ix_(rows, columns)] = np.nan
+        if rows:
+            self.least[rows] = np.fmin.reduce(self.value[rows], axis=1)
+
+    def only(self, places: Sequence[int]) -> "Series":
+        """Some of the days, in this order; `least` stays that of all. To forget in it has no effect here."""
+        days = tuple(self.days[place] for place in places)
+        found = Series(self.metrics, days, *(one[:, places] for one in (self.rows, self.value, self.error)))
+        # They follow from the metrics alone, and take longer than to judge a day.
+        vars(found).update(
+            least=self.least, _places=self._places, is_share=self.is_share, family=self.family, kinds=self.kinds
+        )
+        return found
+
+    @cached_property
+    def least(self) -> Floats:
+        """By metric, the smallest value of all days; NaN if there is none."""
+        return np.asarray(np.fmin.reduce(self.value, axis=1))
+
+    @cached_property
+    def kinds(self) -> npt.NDArray[np.object_]:
+        """By metric, its kind."""
+        return np.array([one.kind for one in self.metrics], dtype=object)
 
     @cached_property
     def _places(self) -> dict[Metric, int]:

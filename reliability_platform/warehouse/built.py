@@ -137,6 +137,14 @@ def _is_suspect(connection: "duckdb.DuckDBPyConnection") -> bool:
     return row is not None and bool(row[0])
 
 
+def built_rows_between(connection: "duckdb.DuckDBPyConnection", first: date, last: date) -> int | None:
+    """How many rows the last builds of some landing days made; None where no build has left word yet."""
+    if not _has_word(connection):
+        return None
+    row = connection.execute(f"select sum(rows) from {BUILT} where day between $1 and $2", [first, last]).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
 def digests(connection: "duckdb.DuckDBPyConnection", source: str) -> dict[date, str]:
     """What the last build of each landing day of a source made of it; a day that is not there has not been built."""
     if not _has_word(connection):
