@@ -1,122 +1,23 @@
-"""Ground for tests with real parts: a home of their own, and the pipeline without an orchestrator."""
+"""What all tests share. The process that hands them out loads it as well, and needs nothing of the platform: 2 s of imports
+before the first test is looked for, were they made here at once.
+"""
 
 import gc
 import os
 import runpy
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from filelock import FileLock
-from sqlalchemy import Engine
 
-from reliability_platform import operations
-from reliability_platform.checks.dbt_tests import results_of_dbt
-from reliability_platform.checks.evaluate import evaluate
-from reliability_platform.checks.results import CheckResult, CheckStatus
-from reliability_platform.checks.store import CheckStore
-from reliability_platform.clock import utc_now
-from reliability_platform.contracts import SOURCES
-from reliability_platform.day_clock import simulate
-from reliability_platform.lab.faults.plan import ActivePlan, Injection
-from reliability_platform.lab.simulation.simulation import Simulation
-from reliability_platform.landing.admission import admit
-from reliability_platform.landing.reference import refresh_reference
-from reliability_platform.operations import operations_engine
-from reliability_platform.operations.schema import ensure_schema
-from reliability_platform.pipeline import steps
-from reliability_platform.pipeline.run import run_days
-from reliability_platform.settings import Settings, load_settings
-from reliability_platform.warehouse.dbt_manifest import ensure_manifest
-from reliability_platform.warehouse.dbt_runner import NodeResult, build
-from reliability_platform.warehouse.marts import marts
-from reliability_platform.warehouse.publication import Publication
+if TYPE_CHECKING:
+    import duckdb
+    from alembic.config import Config
+    from sqlalchemy import Engine
 
-FIRST = date(2026, 1, 1)
-EVENTS = 300
-"""A day's events of a home that has lived."""
-
-
-class Platform:
-    """A small platform in a temporary home. Every part is the real one; only Dagster is left out."""
-
-    def __init__(
-        self, home: Path, *, seed: int = 7, events_per_day: int = 600, injections: Sequence[Injection] = ()
-    ) -> None:
-        ensure_manifest()
-        self.settings: Settings = load_settings(home)
-        self.simulation = Simulation(seed, events_per_day)
-        self.simulation.save(self.settings)
-        self.plan = ActivePlan(seed, tuple(injections))
-        self.plan.save(self.settings)
-        self.engine = operations_engine(self.settings)
-        self.checks = CheckStore(self.engine)
-        refresh_reference(self.settings)
-
-    def land(self, first: date, last: date) -> None:
-        """Deliver and admit all sources."""
-        for source in SOURCES:
-            self.deliver(source, *days(first, last))
-        self.admit(first, last)
-
-    @property
-    def context(self) -> steps.RunContext:
-        """Of its runs."""
-        return steps.RunContext(self.settings, self.engine, utc_now, "test")
-
-    def deliver(self, source: str, *landing_days: date) -> None:
-        """Let one source deliver some days."""
-        steps.land(self.context, source, landing_days)
-
-    def admit(self, first: date, last: date) -> None:
-        """Admit what has landed; results of before are stale."""
-        for day in days(first, last):
-            for source in SOURCES:
-                admit(self.settings, source, day)
-        self.checks.invalidate(SOURCES, list(days(first, last)))
-
-    def build(self, first: date, last: date, **arguments: str) -> list[NodeResult]:
-        """Run dbt over landing days; every node must succeed."""
-        nodes = build(self.settings, first, last, **arguments)  # type: ignore[arg-type]
-        bad = [(node.name, node.message) for node in nodes if node.status in ("error", "fail")]
-        assert not bad, bad
-        return nodes
-
-    def check(self, first: date, last: date, nodes: Sequence[NodeResult] = ()) -> list[CheckResult]:
-        """Evaluate and record all checks."""
-        window = list(days(first, last))
-        results = evaluate(self.settings, window, utc_now(), "test")
-        results += results_of_dbt([vars(node) for node in nodes], window, "test", utc_now())
-        self.checks.record(results)
-        return results
-
-    def publish(self) -> Publication:
-        """Publish what the gate releases."""
-        return steps.publish(self.context)
-
-    def run(self, first: date, last: date) -> Publication:
-        """Land, admit, build, check, publish; a past that is played, so each day runs by its own clock."""
-        simulate(self.engine, days(first, last), utc_now())
-        done = run_days(self.context, days(first, last))
-        assert done.publication is not None, [
-            one.message for one in done.results if one.status is not CheckStatus.PASSED
-        ]
-        return done.publication
-
-    def query(self, sql: str) -> list[tuple[object, ...]]:
-        """Rows from the warehouse."""
-        with duckdb.connect(str(self.settings.warehouse), read_only=True) as connection:
-            return connection.execute(sql).fetchall()
-
-    def gold(self) -> dict[str, list[tuple[object, ...]]]:
-        """All rows of every published mart as it stands in gold."""
-        return {mart.name: self.query(f"from {mart.name} order by all") for mart in marts(ensure_manifest())}
+    from tests.ground import Platform
 
 
 @pytest.fixture(scope="session")
@@ -186,9 +87,11 @@ def _use_one_thread() -> None:
     """A day of a test has a few hundred rows: more threads of DuckDB only wait for each other, which took a third of the CPU
     of an audit and a publication. Processes that tests start have as many as DuckDB takes.
     """
+    import duckdb
+
     connect = duckdb.connect
 
-    def connected(*arguments: Any, config: dict[str, Any] | None = None, **more: Any) -> duckdb.DuckDBPyConnection:
+    def connected(*arguments: Any, config: dict[str, Any] | None = None, **more: Any) -> "duckdb.DuckDBPyConnection":
         return connect(*arguments, config={"threads": 1, **(config or {})}, **more)
 
     duckdb.connect = connected
@@ -196,10 +99,12 @@ def _use_one_thread() -> None:
 
 def _read_migrations_once() -> None:
     """Dagster reads the migrations of its storage thirteen times for each instance that begins: 0.3 of 0.5 s of CPU."""
+    from alembic.script import ScriptDirectory
+
     read: Callable[[Config], ScriptDirectory] = ScriptDirectory.from_config
     known: dict[str | None, ScriptDirectory] = {}
 
-    def from_config(config: Config) -> ScriptDirectory:
+    def from_config(config: "Config") -> ScriptDirectory:
         place = config.get_main_option("script_location")
         if place not in known:
             known[place] = read(config)
@@ -212,9 +117,12 @@ def _make_one_store() -> None:
     """A new operations store is a copy of the first one: its 57 statements took 30 ms in each of a thousand homes. What makes
     a store is the subject of `test_schema.py`, which has them made.
     """
+    from reliability_platform import operations
+    from reliability_platform.operations.schema import ensure_schema
+
     made: list[bytes] = []
 
-    def ensure(engine: Engine) -> None:
+    def ensure(engine: "Engine") -> None:
         file = Path(engine.url.database or "")
         if engine.dialect.name != "sqlite" or file.exists():
             ensure_schema(engine)
@@ -228,21 +136,15 @@ def _make_one_store() -> None:
     operations.engine.ensure_schema = ensure  # type: ignore[attr-defined]
 
 
-def days(first: date, last: date) -> list[date]:
-    """Both included."""
-    return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
-
-
-def day(number: int) -> date:
-    """The n-th landing day; 1 is the first."""
-    return FIRST + timedelta(days=number - 1)
-
-
 @pytest.fixture(scope="session")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Platform]:
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], "Platform"]:
     """Makes homes that have lived: two clean landing days, landed, built, judged and published. Most tests begin with
     that, so it is done once for all workers, and copied. Views of a copy read the bronze of the first until it builds.
     """
+    from filelock import FileLock
+
+    from tests.ground import EVENTS, Platform, day
+
     base = tmp_path_factory.getbasetemp()
     whole = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "lived"
     ready = whole.with_suffix(".ready")
@@ -260,8 +162,9 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Platform
 
 
 @pytest.fixture
-def platform(tmp_path: Path) -> Callable[..., Platform]:
+def platform(tmp_path: Path) -> Callable[..., "Platform"]:
     """Makes platforms: `platform("name", injections=[…])`."""
+    from tests.ground import Platform
 
     def make(name: str = "home", **arguments: object) -> Platform:
         return Platform(tmp_path / name, **arguments)  # type: ignore[arg-type]

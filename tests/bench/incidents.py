@@ -26,7 +26,7 @@ from reliability_platform.orchestration.local import LocalDaemon
 from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
-from tests.conftest import Platform
+from tests.ground import Platform
 from tests.unit.failing import day, passed, result
 
 TICKS = 5

@@ -46,7 +46,7 @@ from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.published import RECORD, current_version
 from tests.bench.incidents import fill
-from tests.conftest import Platform
+from tests.ground import Platform
 from tests.unit.failing import day
 
 LIMIT_MILLISECONDS = 300

@@ -15,7 +15,7 @@ from reliability_platform.landing.correction import Correction, RowCondition
 from reliability_platform.landing.writer import write_batch
 from reliability_platform.pipeline.run import reprocess
 from reliability_platform.remediation.corrections import apply, revert, survey
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 SPOILT = 4
 """Rows whose amount came with the wrong sign, or as another one that is possible."""

@@ -16,7 +16,7 @@ from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.settings import DBT_PROJECT, PROJECT_ROOT, SODA_CHECKS, load_settings
 from reliability_platform.warehouse.lease import warehouse_lease
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 BIN = Path(sys.executable).parent
 

@@ -22,7 +22,7 @@ from reliability_platform.remediation.dead_letters.replay import offers
 from reliability_platform.remediation.evidence import rejected_slots
 from reliability_platform.sources.source import reference_files
 from reliability_platform.warehouse.dbt_runner import NodeResult, build
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 DAY = day(1)
 ONCE = "assert_qtn_rows_has_each_dead_letter_once"

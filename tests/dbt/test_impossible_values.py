@@ -14,7 +14,7 @@ from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.json_text import fault_of
 from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.writer import write_batch
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 HIGHEST = 2**63 - 1
 MOMENTS = [-(2**63), -HIGHEST, HIGHEST, -62_135_596_800_000_001, 253_402_300_800_000_000, 0]

@@ -6,7 +6,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import Why, held
 from reliability_platform.checks.results import NOTHING_TO_JUDGE, CheckStatus
 from reliability_platform.lab.faults.plan import Injection
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 JUDGE_EMPTY_DAYS = ("__schema", "__row_count", "__batch_completeness", "__not_silent")
 

@@ -16,7 +16,7 @@ from reliability_platform.lab.simulation.system import request_batch, scheduled_
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.sources.batch import Batch
-from tests.conftest import Platform, day, days
+from tests.ground import Platform, day, days
 
 LAST = 4
 INJECTIONS = [

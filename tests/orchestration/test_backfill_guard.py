@@ -22,7 +22,7 @@ from reliability_platform.orchestration.local import LOCAL, QUIET
 from reliability_platform.orchestration.partitions import range_tags
 from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.warehouse.journal import BLOCKED, BuildJournal
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 FROM_UI = {**range_tags(day(1), day(2)), "dagster/backfill": "abcdefgh"}
 

@@ -10,7 +10,7 @@ from reliability_platform.orchestration.audit_assets import asset_key_of
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.local import QUIET
 from reliability_platform.orchestration.partitions import PARTITION
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 CHECK = "stg_orders__missing_customer_id"
 

@@ -14,7 +14,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.orchestration.audit_assets import AUDITED, asset_key_of, report_evaluations
 from reliability_platform.orchestration.home import platform_instance
 from reliability_platform.settings import load_settings
-from tests.conftest import day
+from tests.ground import day
 
 NAMES = sorted(AUDITED)[:3]
 

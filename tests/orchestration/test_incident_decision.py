@@ -10,7 +10,7 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.local import QUIET
 from reliability_platform.orchestration.partitions import INCIDENTS
-from tests.conftest import Platform
+from tests.ground import Platform
 from tests.unit.failing import NOW, Numbers, result
 
 

@@ -10,7 +10,7 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.orchestration.incident_assets import incident_asset
 from reliability_platform.orchestration.partitions import INCIDENTS
 from reliability_platform.orchestration.resources import RESOURCES
-from tests.conftest import Platform
+from tests.ground import Platform
 from tests.unit.failing import NOW, Numbers, result
 
 

@@ -26,7 +26,7 @@ from reliability_platform.settings import DBT_PROJECT, Settings, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import read_manifest
 from reliability_platform.warehouse.publication import CURRENT
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.unit.failing import NOW, Numbers, result
 from tests.unit.lineage_made import endpoint
 

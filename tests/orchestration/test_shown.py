@@ -16,7 +16,7 @@ from reliability_platform.orchestration.landing_assets import landing_assets, re
 from reliability_platform.orchestration.local import QUIET
 from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.settings import load_settings
-from tests.conftest import day
+from tests.ground import day
 
 GRAPH = defs.resolve_asset_graph()
 

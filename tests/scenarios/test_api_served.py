@@ -23,7 +23,7 @@ from reliability_platform.orchestration.home import platform_instance
 from reliability_platform.orchestration.local import REQUEST_TAG
 from reliability_platform.service.launching.requests import AT_WORK, RequestState
 from reliability_platform.warehouse.published import current_version
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 RELIABILITY = (sys.executable, "-m", "reliability_platform.cli")
 START_SECONDS, RUN_SECONDS = 60, 300

@@ -11,7 +11,7 @@ from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.lab.faults.truth import load_truths
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 INJECTIONS = [
     Injection("missing_batch", "orders", day(2), "small"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reliability_platform.errors import ExitCode
-from tests.conftest import Platform
+from tests.ground import Platform
 from tests.scenarios.typed import typed
 
 HELD = ExitCode.NOT_HEALED

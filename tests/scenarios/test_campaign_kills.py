@@ -9,7 +9,7 @@ from reliability_platform.lab.campaign.kills import broken, not_right, run_kills
 from reliability_platform.lab.campaign.rehearsals import run_drills
 from reliability_platform.recovery.drill_log import Drill
 from reliability_platform.warehouse.publication import CURRENT
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 pytestmark = pytest.mark.exhaustive
 

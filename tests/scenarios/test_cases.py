@@ -23,7 +23,7 @@ from reliability_platform.errors import ExitCode
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.parquet import read_table
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.rights import without_overriding_rights
 
 pytestmark = pytest.mark.exhaustive  # 17 s; each reason of a refusal is held by tests/unit/test_landing_entries.py

@@ -12,7 +12,7 @@ from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.pipeline import steps
 from reliability_platform.warehouse import dbt_runner
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.scenarios.counts import compare
 
 

@@ -16,7 +16,7 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.service.api.app import create_app
 from reliability_platform.service.dashboard.pages import PAGES
 from tests.browser import CHROMIUM, Browser, browser
-from tests.conftest import Platform
+from tests.ground import Platform
 from tests.unit.asked_of import lived_with_troubles
 
 pytestmark = [

@@ -11,7 +11,7 @@ import pytest
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.remediation.ledger import ReplayLedger
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 pytestmark = pytest.mark.exhaustive
 DAY = day(1)

@@ -25,7 +25,7 @@ from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import current_version
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.torture.state import broken, differences, state_of
 from tests.torture.troubles import spoil
 

@@ -29,7 +29,7 @@ from reliability_platform.warehouse.comparison import compare_tables
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import CURRENT
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 KINDS = (
     ("downstream_metric_mismatch", "small"),

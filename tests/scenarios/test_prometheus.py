@@ -26,7 +26,7 @@ from reliability_platform.service.metrics.exposition import exposition
 from reliability_platform.service.metrics.grafana import PANELS
 from reliability_platform.service.metrics.rules import alert_rules, rule_file
 from reliability_platform.settings import PROJECT_ROOT, Settings, load_settings
-from tests.conftest import Platform
+from tests.ground import Platform
 from tests.scenarios.test_api_served import serving
 from tests.unit.asked_of import lived_with_troubles
 

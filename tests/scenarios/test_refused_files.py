@@ -23,7 +23,7 @@ from reliability_platform.pipeline.run import reprocess
 from reliability_platform.pipeline.steps import RunContext
 from reliability_platform.remediation.heal import act, verify
 from reliability_platform.remediation.ledger import ReplayLedger
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.scenarios.planted import texts_of
 
 pytestmark = pytest.mark.exhaustive  # 28 s; healing and purging each have unit tests

@@ -42,7 +42,7 @@ from reliability_platform.remediation.documents import remedy_of, situation_of
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
-from tests.conftest import Platform
+from tests.ground import Platform
 from tests.unit.failing import day, result
 from tests.unit.lived_in import twin
 

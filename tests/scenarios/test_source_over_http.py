@@ -33,7 +33,7 @@ from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import CURRENT
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 WORLD = Simulation(7, 600)
 

@@ -15,7 +15,7 @@ from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.reference import refresh_reference
 from reliability_platform.settings import load_settings
 from reliability_platform.sources.batch import Batch
-from tests.conftest import day
+from tests.ground import day
 from tests.scenarios.typed import typed
 
 pytestmark = pytest.mark.exhaustive

@@ -9,7 +9,7 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.detection import observe
 from reliability_platform.operations.tables import quarantine_counts
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.unit.failing import result
 
 REJECTED = 7

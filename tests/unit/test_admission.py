@@ -19,7 +19,7 @@ from reliability_platform.landing.file_quarantine import quarantined_file, quara
 from reliability_platform.landing.seals import seal_file
 from reliability_platform.landing.unchanged import ADMITTED_FROM
 from reliability_platform.landing.writer import landing_folder, write_batch
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 ORDERS = "orders"
 

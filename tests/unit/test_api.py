@@ -32,7 +32,7 @@ from reliability_platform.service.api.guard import CALLERS_BEHIND_ONE_ADDRESS, M
 from reliability_platform.service.launching import worker
 from reliability_platform.service.launching.requests import RequestState, RunRequest, RunRequests
 from reliability_platform.service.launching.worker import _until_it_ends, carry_out
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.unit.asked_of import REJECTED, lived_with_troubles
 
 FAULTS = ("duplicate_retry_storm", "null_spike")

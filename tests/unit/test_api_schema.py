@@ -19,7 +19,7 @@ from reliability_platform.service.access.roles import Role
 from reliability_platform.service.access.tokens import ApiTokens
 from reliability_platform.service.api.app import create_app
 from reliability_platform.service.launching import worker
-from tests.conftest import Platform
+from tests.ground import Platform
 from tests.unit.asked_of import lived_with_troubles
 
 RULES_BESIDE_THE_SCHEMA = {"GET /v1/sla-status"} | {

@@ -14,7 +14,7 @@ from reliability_platform.checks.results import CheckStatus
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.servers import Server
 from reliability_platform.settings import load_settings
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 FIRST = Server("duckdb", "shop.db", "shop")
 

@@ -37,7 +37,7 @@ from reliability_platform.recovery.rehearsal import rehearse
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.difference import DateChange, TableDifference
 from reliability_platform.warehouse.journal import BLOCKED, SUCCEEDED, BuildJournal
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 EVENTS = 300

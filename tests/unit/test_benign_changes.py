@@ -18,7 +18,7 @@ from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import SimulatedSource, scheduled_batches
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.delivered_file import read_delivered
-from tests.conftest import day
+from tests.ground import day
 
 WORLD = Simulation(seed=9, events_per_day=3_000)
 

@@ -14,7 +14,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_runner import _journaled
 from reliability_platform.warehouse.journal import BLOCKED, KILLED, SUCCEEDED, BuildJournal
-from tests.conftest import day
+from tests.ground import day
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from reliability_platform.checks.results import CheckStatus
 from reliability_platform.cli.doctor import _judged, _WrongError
 from reliability_platform.operations.tables import check_results
 from reliability_platform.recovery.stores import examine_operations
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 ADDED = "stg_orders__rows_of_their_slot"
 

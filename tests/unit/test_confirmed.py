@@ -8,7 +8,7 @@ import pytest
 from reliability_platform.checks import release
 from reliability_platform.warehouse.built import CONFIRMED
 from reliability_platform.warehouse.confirmed import BuiltDay, Layers
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 BEFORE = {
     str(day(number)): BuiltDay(f"digest {number}", str(day(earliest)))

@@ -26,7 +26,7 @@ from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import publish
 from reliability_platform.warehouse.published_integrity import OPERATIONS
 from reliability_platform.warehouse.snapshots.take import take_snapshot
-from tests.conftest import EVENTS, Platform, day
+from tests.ground import EVENTS, Platform, day
 from tests.unit.failing import result
 
 STRAY = b"PAR1 no, it is not"

@@ -33,7 +33,7 @@ from reliability_platform.service.launching import worker
 from reliability_platform.service.launching.kinds import KINDS
 from reliability_platform.service.launching.requests import RequestState, RunRequests
 from reliability_platform.settings import Settings, load_settings
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.unit.asked_of import lived_with_troubles
 
 HOSTILE = "<img src=x onerror=alert(1)>"

@@ -17,7 +17,7 @@ from reliability_platform.lab.faults.fault import Stage
 from reliability_platform.lab.faults.plan import load_plan
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
-from tests.conftest import day
+from tests.ground import day
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.retention import BY_THE_RULE
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.snapshots.take import take_snapshot
-from tests.conftest import EVENTS, Platform, day
+from tests.ground import EVENTS, Platform, day
 from tests.unit.lived_in import state, twin
 
 WHY = "ticket 812"

@@ -12,7 +12,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.operations.tables import check_results
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.ledger import identify
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 SILENT = ["sources", "checks", "alerts", "drills", "schedule", "upkeep"]
 

@@ -26,7 +26,7 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.unit import failing
 from tests.unit.documented import HELD, HOSTILE, compare, hostile, opened, situation
 from tests.unit.failing import later

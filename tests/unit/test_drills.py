@@ -28,7 +28,7 @@ from reliability_platform.recovery.drill_log import Drill, DrillLog, overdue
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.snapshots.take import take_snapshot
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.unit.lived_in import state, twin
 
 pytestmark = pytest.mark.exhaustive

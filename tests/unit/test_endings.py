@@ -26,7 +26,7 @@ from reliability_platform.orchestration.run_endings import ENDINGS, RunEndings, 
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_runner import _journaled
 from reliability_platform.warehouse.journal import FAILED, SUCCEEDED, BuildJournal
-from tests.conftest import day
+from tests.ground import day
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.incidents.grouping import RawSignal, group
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
-from tests.conftest import day, days
+from tests.ground import day, days
 
 VOLUME, SCALE = "int_orders__deduplicated__volume", "int_orders__deduplicated__amount_scale"
 WORST, LAST = day(20), day(24)

@@ -41,7 +41,7 @@ from reliability_platform.service.queries.evidence import evidence_reports
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 DAYS = 7
 INJECTIONS = [

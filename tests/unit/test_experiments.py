@@ -31,7 +31,7 @@ from reliability_platform.orchestration.local import QUIET
 from reliability_platform.recovery.clone import clone_of
 from reliability_platform.recovery.drill_log import DrillLog, due
 from reliability_platform.settings import Settings, load_settings
-from tests.conftest import Platform
+from tests.ground import Platform
 from tests.unit.alerting import Server
 from tests.unit.lived_in import state
 

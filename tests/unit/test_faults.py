@@ -29,7 +29,7 @@ from reliability_platform.lab.simulation.system import SimulatedSource, schedule
 from reliability_platform.settings import load_settings
 from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.drop import DropSource
-from tests.conftest import day
+from tests.ground import day
 
 WORLD = Simulation(seed=9, events_per_day=1500)
 SOURCES_OF_WORLD = simulated_sources(WORLD)

@@ -17,7 +17,7 @@ from reliability_platform.lab.faults.fault import Containment, InjectionResult
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.sources.batch import Batch
-from tests.conftest import day
+from tests.ground import day
 
 WORLD = Simulation(seed=9, events_per_day=1_000)
 FAULTS = {name: one for name, one in CATALOGUE.items() if one.containment is Containment.TOLD}

@@ -40,7 +40,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.heal import act, verify
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import NOW, later, missing, result
 

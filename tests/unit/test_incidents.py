@@ -18,7 +18,7 @@ from reliability_platform.incidents.grouping import RawSignal, group
 from reliability_platform.incidents.model import TRANSITIONS, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations.tables import incident_timeline
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 NOW = datetime(2026, 2, 1, 3, 0, tzinfo=UTC)
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -50,7 +50,7 @@ from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.evidence import held_slots
 from reliability_platform.remediation.ledger import ACCEPTED
 from reliability_platform.remediation.purge import survey
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.rights import without_overriding_rights
 
 ORDERS, SECOND = "orders", "orders-20260101-02"

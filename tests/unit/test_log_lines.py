@@ -19,7 +19,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.console import console
 from reliability_platform.orchestration.partitions import INCIDENT_TAG
 from reliability_platform.settings import load_settings
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.unit.failing import result
 
 

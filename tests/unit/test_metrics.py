@@ -44,7 +44,7 @@ from reliability_platform.service.metrics.rules import alert_rules, rule_file
 from reliability_platform.service.queries import backlogs
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.lease import warehouse_lease
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.postgresql_server import PASSWORD, postgresql_server
 from tests.unit.asked_of import REJECTED, lived_with_troubles
 from tests.unit.failing import NOW, result

@@ -15,7 +15,7 @@ from reliability_platform.settings import DBT_PROJECT, Settings, load_settings
 from reliability_platform.warehouse.dbt_runner import _journaled
 from reliability_platform.warehouse.journal import BLOCKED, BuildJournal
 from reliability_platform.warehouse.versions import ModelsBuilt, models_of
-from tests.conftest import day
+from tests.ground import day
 
 MODEL = "models/marts/agg_daily_revenue.sql"
 

@@ -12,7 +12,7 @@ from reliability_platform.lab.faults.targets import Gold, daily_gold_of, stored_
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.marts import AddedUp, Mart
 from reliability_platform.warehouse.own_project import OwnProject
-from tests.conftest import day
+from tests.ground import day
 from tests.scenarios.bicycles import write_project
 
 DAILY = Mart("daily", ("orders",), (), "ridden_on", ("serve", "rides_by_day"), "layers/serve/daily.sql")

@@ -23,7 +23,7 @@ from reliability_platform.service.queries.publications import publication
 from reliability_platform.service.queries.sources import source_standings
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.publication import CURRENT
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import NOW, later
 

@@ -25,7 +25,7 @@ from reliability_platform.profiles.metrics import Metric, MetricKind
 from reliability_platform.profiles.series import Series, series_of
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.built import BUILT
-from tests.conftest import day, days
+from tests.ground import day, days
 
 LAST = 44
 SOURCES = ("orders", "payments", "web_events", "shipments")

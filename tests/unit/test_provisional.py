@@ -22,7 +22,7 @@ from reliability_platform.warehouse.provisional import dates_of, file_name, stan
 from reliability_platform.warehouse.publication import Publication, publish
 from reliability_platform.warehouse.published import encoded, record_of
 from reliability_platform.warehouse.published_integrity import examine_current, open_ledger
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 TABLE = "agg_daily_fulfilment"
 MISSING = ("shipments", day(3))

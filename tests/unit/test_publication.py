@@ -28,7 +28,7 @@ from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import CURRENT, current_version, publish, rollback
 from reliability_platform.warehouse.published import encoded, held_lines, record_of
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 
 def published_dates(made: Platform, table: str) -> dict[str, int]:

@@ -40,7 +40,7 @@ from reliability_platform.warehouse.publication import (
 )
 from reliability_platform.warehouse.published_integrity import examine_published, open_ledger
 from reliability_platform.warehouse.snapshots.take import take_snapshot
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.unit.lived_in import twin
 
 REVENUE = "agg_daily_revenue"

@@ -36,7 +36,7 @@ from reliability_platform.service.queries.answer import Window
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.quarantine_copy import copy_quarantine
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.unit.asked_of import REJECTED, lived_with_troubles
 
 

@@ -33,7 +33,7 @@ from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import Snapshot, read_snapshots
 from reliability_platform.warehouse.snapshots.restore import gap, restore_home
 from reliability_platform.warehouse.snapshots.take import take_snapshot
-from tests.conftest import EVENTS, Platform, day
+from tests.ground import EVENTS, Platform, day
 from tests.unit.lived_in import state, twin
 
 

@@ -20,7 +20,7 @@ from reliability_platform.contracts.declared import contracts_in
 from reliability_platform.contracts.generation import generated_files
 from reliability_platform.contracts.odcs import ContractError, read_contracts
 from reliability_platform.contracts.relations import Relation, RelationKind
-from tests.conftest import day
+from tests.ground import day
 
 COLUMNS = {
     "parcel": "BIGINT",

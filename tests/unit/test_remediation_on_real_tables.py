@@ -37,7 +37,7 @@ from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import Publication, current_version, publications
 from reliability_platform.warehouse.snapshots.take import take_snapshot
-from tests.conftest import Platform, day, days
+from tests.ground import Platform, day, days
 from tests.unit.lived_in import state, twin
 
 TABLES = ("agg_daily_revenue", "int_orders__deduplicated", "stg_orders", "fct_customer_days")

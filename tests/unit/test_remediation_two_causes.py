@@ -19,7 +19,7 @@ from reliability_platform.remediation.heal import act, rerun_is_due, verify
 from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.sources.batch import Batch
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 
 def with_nulls(batch: Batch, column: str) -> Batch:

@@ -27,7 +27,7 @@ from reliability_platform.lab.scorecard.report.svg import VARIABLES
 from reliability_platform.lab.scorecard.report.text import duration, percent, plain
 from reliability_platform.lab.scorecard.score import Conservation, FaultScore, Scorecard
 from reliability_platform.warehouse.comparison import TableComparison
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 SECTIONS = ["outcome", "matrix", "curves", "healing", "month", "volumes", "incidents", "honesty"]
 VOID = {"meta", "br", "link", "img", "input", "hr"}

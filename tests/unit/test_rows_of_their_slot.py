@@ -18,7 +18,7 @@ from reliability_platform.lab.faults.fault import Deliveries
 from reliability_platform.lab.faults.timing import late_events, shuffled_within_the_day
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import scheduled_batches
-from tests.conftest import day, days
+from tests.ground import day, days
 
 CHECK = "stg_orders__rows_of_their_slot"
 INJECTED = day(20)

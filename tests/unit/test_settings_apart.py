@@ -15,7 +15,7 @@ from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.ledger import identify
 from reliability_platform.warehouse.publication import publications
-from tests.conftest import EVENTS, Platform, day
+from tests.ground import EVENTS, Platform, day
 
 
 @pytest.fixture

@@ -40,8 +40,8 @@ from reliability_platform.slo.report import as_csv, as_json, document, page, sta
 from reliability_platform.slo.status import ObjectiveStatus, status
 from reliability_platform.warehouse.first_shown import published_at
 from reliability_platform.warehouse.journal import FAILED, RUNNING, SUCCEEDED, BuildJournal
-from tests.conftest import Platform
-from tests.conftest import day as landing_day
+from tests.ground import Platform
+from tests.ground import day as landing_day
 from tests.unit.failing import NOW, crashed, day, later, passed, result
 
 BATCHES, RANGE, VOLUME = (

@@ -49,7 +49,7 @@ from reliability_platform.warehouse.snapshots.restore import (
 )
 from reliability_platform.warehouse.snapshots.retention import kept, prune
 from reliability_platform.warehouse.snapshots.take import take_snapshot
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 from tests.unit.failing import result
 from tests.unit.lived_in import state, twin
 

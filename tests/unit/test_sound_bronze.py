@@ -11,7 +11,7 @@ from reliability_platform.landing.sealed import examine_day
 from reliability_platform.landing.sound_bronze import ensure_sound_bronze
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.settings import Settings
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 
 @pytest.fixture

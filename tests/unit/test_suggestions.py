@@ -18,7 +18,7 @@ from reliability_platform.suggestions.into_contract import take
 from reliability_platform.suggestions.proposals import Suggestions, chosen
 from reliability_platform.suggestions.redundancy import few_and_strong
 from reliability_platform.suggestions.search import Search, search
-from tests.conftest import day
+from tests.ground import day
 
 ROWS = 30_000
 """Of 20 landing days."""

@@ -11,7 +11,7 @@ from reliability_platform.errors import ExitCode
 from reliability_platform.recovery.damaged import mend
 from reliability_platform.recovery.unjudged import invalidate_days, unjudged_days
 from reliability_platform.recovery.unnoticed import unnoticed
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 DAMAGES: dict[str, Callable[[Platform], object]] = {
     "warehouse.duckdb is missing": lambda made: made.settings.warehouse.unlink(),

@@ -14,7 +14,7 @@ from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import build_inputs, metadata, simulated_days
 from reliability_platform.operations.utc import UtcDateTime
 from reliability_platform.settings import load_settings
-from tests.conftest import day
+from tests.ground import day
 
 BERLIN = datetime(2026, 7, 1, 14, 30, tzinfo=ZoneInfo("Europe/Berlin"))
 

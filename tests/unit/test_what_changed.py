@@ -40,7 +40,7 @@ from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.fingerprints.model import BuildFingerprint, BuildInput, InputKind, Part
 from reliability_platform.warehouse.fingerprints.store import BuildFingerprints, BuildOrigin
 from reliability_platform.warehouse.journal import BLOCKED, SUCCEEDED
-from tests.conftest import Platform, day
+from tests.ground import Platform, day
 
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
 CHECK = "rec_silver__vs__gold__orders"
