@@ -12,6 +12,7 @@ import os
 import pickle
 import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -272,9 +273,11 @@ def _project(manifest: Path) -> Any:
     from dbt.contracts.graph.manifest import Manifest
 
     kept = manifest.with_name(f"project-{made_with()}.pickle")
-    with suppress(OSError, *NOT_KEPT_WHOLE):
-        # Of this user, as the compiled Python that he imports.
-        return Manifest(**pickle.loads(kept.read_bytes()))  # noqa: S301
+    with suppress(OSError, *NOT_KEPT_WHOLE), kept.open("rb") as file:
+        about = os.fstat(file.fileno())
+        # What is read so may run anything: only what this user has written, who may have no other place than the temporary folder.
+        if about.st_uid == os.getuid() and not about.st_mode & stat.S_IWOTH:
+            return Manifest(**pickle.load(file))  # noqa: S301
     parsed = _read_project(manifest)
     parts = {one.name: getattr(parsed, one.name) for one in fields(Manifest) if not one.name.startswith("_")}
     with suppress(OSError):  # where there is no place to keep it, the next process reads it again
