@@ -153,7 +153,9 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], "Platfor
         with FileLock(whole.with_suffix(".lock")):
             if not ready.exists():
                 shutil.rmtree(whole, ignore_errors=True)  # of a worker that was stopped while it made it
-                Platform(whole, events_per_day=EVENTS).run(day(1), day(2))
+                made = Platform(whole, events_per_day=EVENTS)
+                made.run(day(1), day(2))
+                made.engine.dispose()  # the last one that closes a store empties its log into it, which would vanish from a copy
                 ready.touch()
         shutil.copytree(whole, home, symlinks=True)
         return Platform(home, events_per_day=EVENTS)
