@@ -81,7 +81,7 @@ def _demo() -> Document:
 def _module(name: str, *arguments: str) -> Callable[[], Document]:
     def measured() -> Document:
         done = subprocess.run(
-            [sys.executable, "-m", f"tests.bench.{name}", *arguments], check=True, capture_output=True, text=True
+            [sys.executable, "-m", f"tests.bench.{name}", *arguments], check=True, stdout=subprocess.PIPE, text=True
         )
         found: Document = json.loads(done.stdout)
         return found

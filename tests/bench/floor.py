@@ -13,6 +13,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+QUIET = "set enable_progress_bar = false;"
+"""DuckDB shows how far it is among the output of what takes longer than 2 s."""
 REFERENCE = """
 create table customers as from read_parquet('{home}/reference/customers.parquet');
 create table merchants as from read_parquet('{home}/reference/merchants.parquet');
@@ -148,7 +150,7 @@ def _day(home: Path, out: Path, day: date) -> str:
 def _run(database: Path, script: str) -> str:
     """In a fresh process, as a person would run it; the seconds and the most memory that it took."""
     code = (
-        f"import duckdb, resource; duckdb.connect({str(database)!r}).execute({script!r}); "
+        f"import duckdb, resource; duckdb.connect({str(database)!r}).execute({QUIET + script!r}); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
     )
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
