@@ -42,6 +42,11 @@ def day_list(days: Iterable[date]) -> str:
     return f"[{', '.join(literal(day.isoformat()) for day in days)}]::date[]"
 
 
+def numbered_days(pairs: Iterable[tuple[int, date]]) -> str:
+    """Numbers and days as rows of SQL, to stand behind `values`."""
+    return ", ".join(f"({number}, {literal(day.isoformat())}::date)" for number, day in pairs)
+
+
 def identifier(name: str) -> str:
     """A name of a table or a column as SQL."""
     return '"' + name.replace('"', '""') + '"'

@@ -24,7 +24,7 @@ from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
 from reliability_platform.pipeline.run import Step, run_days
 from reliability_platform.pipeline.steps import RunContext, admit, land
-from reliability_platform.pipeline.ticks import joined, notice, take_steps, waiting_for_a_person
+from reliability_platform.pipeline.ticks import notice, spans_to_run, take_steps, waiting_for_a_person
 from reliability_platform.recovery.rehearsal import changes
 from reliability_platform.remediation.heal import act
 from reliability_platform.settings import Settings, load_settings
@@ -114,7 +114,7 @@ class Driver:
                 self.admit(again)
                 self.judge(again)
             for _, there in steps.arrivals:
-                for span in joined(there):
+                for span in spans_to_run(there):
                     again = list(days(*span))
                     self.admit(again)
                     self.judge(again)

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine, select
 
 from reliability_platform.contracts import SOURCES
-from reliability_platform.damage import Damage, Written, what_is_wrong
+from reliability_platform.damage import Damage, what_is_wrong
 from reliability_platform.landing.batch_files import batch_file, batch_of
 from reliability_platform.landing.bronze import SENTINEL_DAY, admissions_file, bronze_folder
 from reliability_platform.landing.entries import read_file
@@ -42,11 +42,9 @@ def sealed_days(settings: Settings) -> Iterator[tuple[str, date]]:
 
 
 def examine_day(
-    settings: Settings, source: str, landing_date: date, stores: Iterable[str] = STORES.values(), *, hint: bool = False
+    settings: Settings, source: str, landing_date: date, stores: Iterable[str] = STORES.values()
 ) -> list[Damage]:
-    """What differs from the seal of a day, in some stores. With a `hint`, files that are as large as they were and older
-    than the seal are not read.
-    """
+    """What differs from the seal of a day, in some stores. All is read."""
     wanted = set(stores)
     try:
         files = read_seal(settings, source, landing_date)
@@ -55,7 +53,6 @@ def examine_day(
         return [Damage(BRONZE, name, "is not what was written", MEND[BRONZE])]
     if files is None:
         return []
-    since = seal_file(settings, source, landing_date).stat().st_mtime_ns
     others = {one.sha256: name.rsplit("/", 1)[-1] for name, one in files.items()}
     found = []
     for name, one in files.items():
@@ -63,8 +60,6 @@ def examine_day(
         if store not in wanted:
             continue  # before a path is made of it: that was half of a look at 300 days
         path = settings.home / name
-        if hint and _looks_the_same(path, one, since):
-            continue
         words = what_is_wrong(path, one, others)
         if words is not None and not (store == LANDING and _another_delivery(settings, source, landing_date, path)):
             found.append(Damage(store, name, words, MEND[store], one))
@@ -92,14 +87,6 @@ def looks_sound(settings: Settings, source: str, landing_date: date) -> bool:
     return of_bronze == ours.keys() and all(
         found[path].st_size == one.bytes and found[path].st_mtime_ns <= since for path, one in ours.items()
     )
-
-
-def _looks_the_same(path: Path, expected: Written, since_ns: int) -> bool:
-    try:
-        about = path.stat()
-    except OSError:
-        return False
-    return about.st_size == expected.bytes and about.st_mtime_ns <= since_ns
 
 
 def _another_delivery(settings: Settings, source: str, landing_date: date, path: Path) -> bool:

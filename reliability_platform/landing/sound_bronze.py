@@ -24,7 +24,7 @@ def ensure_sound_bronze(settings: Settings, built: Collection[date]) -> list[Dam
     for source, day in sealed_days(settings):
         if day not in built and looks_sound(settings, source, day):
             continue
-        damages = examine_day(settings, source, day, [BRONZE], hint=day not in built)
+        damages = examine_day(settings, source, day, [BRONZE])
         if damages:
             _make_anew(settings, source, day, damages)
             found += damages

@@ -20,7 +20,7 @@ from reliability_platform.orchestration.jobs import pipeline_job, remediation, r
 from reliability_platform.orchestration.partitions import INCIDENT_TAG, INCIDENTS, range_tags
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
-from reliability_platform.pipeline.ticks import Rerun, joined, notice, take_steps
+from reliability_platform.pipeline.ticks import Rerun, notice, spans_to_run, take_steps
 from reliability_platform.remediation.changes import environment_fingerprint
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
@@ -114,14 +114,14 @@ def _take_in(settings: Settings, incident: Incident, days: list[date]) -> list[d
     """Runs over the days on which something has landed by itself, or may fit a contract that has changed; keyed by both."""
     now = environment_fingerprint(settings, incident)
     key = f"arrivals {incident.id} {now['deliveries']} {now['contract']}"
-    return [_run_over(reprocess_job.name, span, key, _about([incident])) for span in joined(days)]
+    return [_run_over(reprocess_job.name, span, key, _about([incident])) for span in spans_to_run(days)]
 
 
 def _again(incident: Incident, days: list[date]) -> list[dg.RunRequest]:
     """Runs over days that a person has called right; keyed by that word."""
     key = f"called-right {incident.id} {_length(incident)}"
     tags = {CALLED_RIGHT_TAG: incident.id}
-    return [_run_over(reprocess_job.name, span, key, tags) for span in joined(days)]
+    return [_run_over(reprocess_job.name, span, key, tags) for span in spans_to_run(days)]
 
 
 def _rerun(run: Rerun) -> dg.RunRequest:

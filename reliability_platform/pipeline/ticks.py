@@ -152,14 +152,14 @@ def take_steps(settings: Settings, engine: Engine, clock: Clock, actor: str) -> 
     runs: list[Rerun] = []
     for from_the_source in (True, False):
         some = [one for one in waiting if runs_from_the_source(one[0]) is from_the_source]
-        for first, last in () if act else joined(day for _, pending in some for day in pending):
+        for first, last in () if act else spans_to_run(day for _, pending in some for day in pending):
             concerned = [one for one, pending in some if any(first <= day <= last for day in pending)]
             runs.append(Rerun(concerned, from_the_source, (first, last)))
     again = called_right(settings, engine, clock()) if settings.automation and not act and not runs else []
     return TickSteps(act, verified, runs, [] if act or runs else arrivals, again)
 
 
-def joined(wanted: Iterable[date]) -> list[tuple[date, date]]:
+def spans_to_run(wanted: Iterable[date]) -> list[tuple[date, date]]:
     """Days as the first and last of each run over them: short gaps are run over."""
     found: list[tuple[date, date]] = []
     for first, last in spans(wanted):

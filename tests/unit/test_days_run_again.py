@@ -12,18 +12,18 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.sensors import _rerun
-from reliability_platform.pipeline.ticks import RUN_OVER_DAYS, Rerun, joined, take_steps
+from reliability_platform.pipeline.ticks import RUN_OVER_DAYS, Rerun, spans_to_run, take_steps
 from reliability_platform.remediation.heal import act, days_due
 from reliability_platform.settings import load_settings
 from tests.unit.failing import Numbers, day, later, result
 
 
 def test_a_gap_is_run_over_where_a_second_run_would_cost_more() -> None:
-    assert joined([]) == []
-    assert joined([day(3), day(1), day(1), day(2)]) == [(day(1), day(3))]
+    assert spans_to_run([]) == []
+    assert spans_to_run([day(3), day(1), day(1), day(2)]) == [(day(1), day(3))]
     near, far = 2 + RUN_OVER_DAYS, 3 + RUN_OVER_DAYS
-    assert joined([day(1), day(near)]) == [(day(1), day(near))]
-    assert joined([day(1), day(far), day(300)]) == [(day(1), day(1)), (day(far), day(far)), (day(300), day(300))]
+    assert spans_to_run([day(1), day(near)]) == [(day(1), day(near))]
+    assert spans_to_run([day(1), day(far), day(300)]) == [(day(1), day(1)), (day(far), day(far)), (day(300), day(300))]
 
 
 def test_incidents_of_distant_days_are_healed_by_a_run_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

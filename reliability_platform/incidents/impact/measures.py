@@ -17,7 +17,7 @@ from reliability_platform.counted import counted
 from reliability_platform.formats import NOTHING
 from reliability_platform.in_memory import in_memory
 from reliability_platform.incidents.model import Incident, State
-from reliability_platform.parquet import day_list, identifier, literal, scan
+from reliability_platform.parquet import day_list, identifier, numbered_days, scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts, numbers_of
@@ -119,18 +119,13 @@ def touched_dates_of_each(
         staged = identifier(f"stg_{source}")
         if connection is not None and pairs and _columns(connection, staged):
             rows = connection.execute(
-                f"with asked (asked_number, asked_day) as (values {_as_values(pairs)}) "
+                f"with asked (asked_number, asked_day) as (values {numbered_days(pairs)}) "
                 f"select distinct asked_number, event_date from {staged} join asked on landing_date = asked_day "
                 f"where list_contains({day_list({day for _, day in pairs})}, landing_date) and event_date <= landing_date"
             ).fetchall()
             for number, event_date in rows:
                 found[number].add(event_date)
     return [sorted(days) for days in found]
-
-
-def _as_values(pairs: Iterable[tuple[int, date]]) -> str:
-    """Numbers and days as rows of SQL."""
-    return ", ".join(f"({number}, {literal(day.isoformat())}::date)" for number, day in pairs)
 
 
 def _columns(connection: "duckdb.DuckDBPyConnection | None", relation: str) -> set[str]:
@@ -239,7 +234,7 @@ def _sums(
         return {}
     with in_memory() if connection is None else nullcontext(connection) as engine:
         statement = (
-            f"with asked (asked_number, asked_day) as (values {_as_values(pairs)}) {' union all '.join(queries)}"
+            f"with asked (asked_number, asked_day) as (values {numbered_days(pairs)}) {' union all '.join(queries)}"
         )
         return {(row[0], row[1]): row[2:] for row in engine.execute(statement).fetchall()}
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from reliability_platform.contracts import CONTRACTS, check_source
-from reliability_platform.parquet import day_list, literal
+from reliability_platform.parquet import day_list, literal, numbered_days
 
 if TYPE_CHECKING:
     import duckdb
@@ -92,11 +92,10 @@ def _by_number(
     if not pairs:
         return {}
     days = sorted({day for _, day in pairs})
-    asked = ", ".join(f"({number}, {literal(day.isoformat())}::date)" for number, day in pairs)
     # The range besides, for DuckDB skips rows by it alone: a third of the time where it is a day of a month.
     found = connection.execute(
         f"""
-        with asked (number_asked, day_asked) as (values {asked}),
+        with asked (number_asked, day_asked) as (values {numbered_days(pairs)}),
         rows_of_days as (
             select * from {rows} and list_contains({day_list(days)}, landing_date)
                 and landing_date between {literal(days[0].isoformat())}::date and {literal(days[-1].isoformat())}::date
