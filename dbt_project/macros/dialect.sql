@@ -9,7 +9,10 @@
 {% macro default__json_fault(column) -%}
     case
         when length({{ column }}) <= 20000
-            and length({{ column }}) - length(translate({{ column }}, '[{', '')) <= 100
+            and (
+                length({{ column }}) <= 100
+                or length({{ column }}) - length(translate({{ column }}, '[{', '')) <= 100
+            )
             and not regexp_matches({{ column }}, '(?i)nan|inf|,[ \t\r\n]*[\]}]|\\u')
             and json_type(try_cast({{ column }} as json)) in ('OBJECT', 'ARRAY')
             then null

@@ -1,13 +1,5 @@
 {# What free text must not be. #}
 
-{# Nested deeper than recursive parsers survive, or longer than any honest payload: kept away from every parser. #}
-{% macro is_poisonous(column) -%} coalesce({{ json_fault(column) }} = 'poisonous', false) {%- endmacro %}
-
-{# No JSON object or array, as RFC 8259 has it; nothing at all is none either. #}
-{% macro is_malformed(column) -%}
-    {{ column }} is null or coalesce({{ json_fault(column) }} = 'malformed', false)
-{%- endmacro %}
-
 {# A mail address, or 13 to 19 digits as card numbers have them: they begin with 2 to 6 (ISO/IEC 7812), which milliseconds since
    1970 do not, and are no fraction of a number, as 0.5488135039273248. The cheap test goes first. #}
 {% macro holds_personal_data(column) -%}

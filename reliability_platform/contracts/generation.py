@@ -378,7 +378,7 @@ def _shown_as(column: Column) -> str:
 def _selected(column: Column) -> str:
     if not column.json:
         return column.name
-    return f"case when {{{{ holds_personal_data('{column.name}') }}}} then 'masked: personal data' else {column.name} end as {column.name}"
+    return f"case when _personal_in_{column.name} then 'masked: personal data' else {column.name} end as {column.name}"
 
 
 def _tests(column: Column, contract: Contract, models: frozenset[str]) -> Iterator[str]:
@@ -467,11 +467,12 @@ def _rules_of_columns(contract: Contract, source: Contract) -> Iterator[tuple[st
         if is_moment:
             yield f"{name}_impossible", f"is_impossible('live.delivered_{name}')"
         if column.json:
-            malformed = f"is_malformed('{live}')"
-            optional = f"{_text(f'{live} is not null and (')} ~ {malformed} ~ {_text(')')}"
-            yield f"{name}_malformed", malformed if column.required else optional
-            yield f"{name}_poisonous", f"is_poisonous('{live}')"
-            yield f"{name}_personal_data", f"holds_personal_data('{live}')"
+            # No JSON object or array, as RFC 8259 has it; nothing at all is none either where something was promised.
+            malformed = f"live._fault_of_{name} = 'malformed'"
+            yield f"{name}_malformed", _text(f"{live} is null or {malformed}" if column.required else malformed)
+            # Nested deeper than recursive parsers survive, or longer than any honest payload: kept away from every parser.
+            yield f"{name}_poisonous", _text(f"live._fault_of_{name} = 'poisonous'")
+            yield f"{name}_personal_data", _text(f"live._personal_in_{name}")
         value = live if is_of_type else f"try_cast({live} as {column.type})"
         if (outside := out_of_range(column, value)) is not None:
             yield f"{name}_out_of_range", _text(outside)

@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.contracts import CONTRACTS, SOURCES
@@ -59,7 +58,7 @@ from reliability_platform.landing.unchanged import inputs_of, is_unchanged, note
 from reliability_platform.landing.versions import in_later_types
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import shown_name
-from reliability_platform.parquet import read_table
+from reliability_platform.parquet import read_table, write_table
 from reliability_platform.settings import Settings
 
 
@@ -425,7 +424,7 @@ class _Day:
             raise _RefusedError("examination_failed", _place_of(error)) from None
         if self.discarded.covers(record.batch_id, fingerprint, readable=True):
             raise _RefusedError("discarded", "it could be read now, but a person has discarded it")
-        pq.write_table(bronze, self.draft / f"{manifest.batch_id}.parquet", compression="snappy")
+        write_table(bronze, self.draft / f"{manifest.batch_id}.parquet")
         nobodys = [
             shown_name(name) or "(a column without a name)"
             for name in unknown

@@ -1,4 +1,4 @@
-{# Generated from contracts/web_events.yml by `reliability generate`: change that, not this (ecbbaa66df10). #}
+{# Generated from contracts/web_events.yml by `reliability generate`: change that, not this (bd7b2e18d05d). #}
 with delivered as (
     select * from {{ read_corrected('web_events') }}
     where {{ in_window() }}
@@ -18,6 +18,8 @@ live as (
         delivered.* exclude (event_time),
         delivered.event_time as delivered_event_time,
         {{ possible_moment('delivered.event_time') }} as event_time,
+        {{ json_fault('delivered.payload') }} as _fault_of_payload,
+        {{ holds_personal_data('delivered.payload') }} as _personal_in_payload,
         delivered._batch_attempt < coalesce(latest_attempts.attempt, delivered._batch_attempt) as is_superseded,
         coalesce(latest_attempts.late_accepted, false) as late_accepted,
         discards.discarded_reasons
@@ -43,9 +45,9 @@ judged as (
             'session_id_missing': "live.session_id is null",
             'event_type_missing': "live.event_type is null",
             'event_type_unknown_value': "live.event_type not in ('page_view', 'product_view', 'add_to_cart', 'checkout', 'purchase')",
-            'payload_malformed': is_malformed('live.payload'),
-            'payload_poisonous': is_poisonous('live.payload'),
-            'payload_personal_data': holds_personal_data('live.payload'),
+            'payload_malformed': "live.payload is null or live._fault_of_payload = 'malformed'",
+            'payload_poisonous': "live._fault_of_payload = 'poisonous'",
+            'payload_personal_data': "live._personal_in_payload",
             'event_time_missing': "live.delivered_event_time is null",
             'event_time_impossible': is_impossible('live.delivered_event_time'),
             'event_time_in_future': is_in_future('live.event_time'),
@@ -65,7 +67,7 @@ select
     customer_id,
     event_type,
     product_id,
-    case when {{ holds_personal_data('payload') }} then 'masked: personal data' else payload end as payload,
+    case when _personal_in_payload then 'masked: personal data' else payload end as payload,
     event_time,
     _rescued as rescued,
     event_date,
