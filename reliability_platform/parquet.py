@@ -41,7 +41,9 @@ def write_table(table: "pa.Table", target: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    is_number = {field.name: pa.types.is_integer(field.type) or pa.types.is_temporal(field.type) for field in table.schema}
+    is_number = {
+        field.name: pa.types.is_integer(field.type) or pa.types.is_temporal(field.type) for field in table.schema
+    }
     pq.write_table(
         table,
         target,
