@@ -260,7 +260,8 @@ class Settings(BaseModel):
     rehearsal_days: float = Field(default=30, ge=0, le=3660)
     """How often an experiment is rehearsed that does not say so itself; overdue a sixth later. 0: when somebody asks for it."""
     operations_url: str | None = None
-    """SQLAlchemy URL of the operations store; by default SQLite in the home folder."""
+    """Where the operations store is, as postgresql://user:password@host/database; by default SQLite in the home folder. Homes
+    may share a database: each has a schema of its own in it."""
     installation: str = Field(default="local", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
     """What this installation is called in what it tells others: the namespace of its lineage events."""
     openlineage_url: str | None = None
@@ -502,10 +503,6 @@ class Settings(BaseModel):
     def recording(self) -> Path:
         """Present in a home of the lab alone."""
         return self.home / "recording"
-
-    @property
-    def operations(self) -> str:
-        return self.operations_url or f"sqlite:///{self.home / 'operations.sqlite'}"
 
 
 def variable(name: str) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from tests.ground import Platform
+    from tests.postgresql_server import PostgresqlServer
 
 
 @pytest.fixture(scope="session")
@@ -122,10 +123,10 @@ def _make_one_store() -> None:
 
     made: list[bytes] = []
 
-    def ensure(engine: "Engine") -> None:
+    def ensure(engine: "Engine", *server: Any, **more: Any) -> None:
         file = Path(engine.url.database or "")
         if engine.dialect.name != "sqlite" or file.exists():
-            ensure_schema(engine)
+            ensure_schema(engine, *server, **more)
         elif made and file.parent.is_dir():
             file.write_bytes(made[0])
         else:
@@ -134,6 +135,22 @@ def _make_one_store() -> None:
             made.append(file.read_bytes())
 
     operations.engine.ensure_schema = ensure  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def postgresql_of_the_session() -> "Iterator[PostgresqlServer]":
+    """One server for all tests of a worker: up in a second, and each home has a schema of its own in it."""
+    from tests.postgresql_server import postgresql_server
+
+    with postgresql_server() as server:
+        yield server
+
+
+@pytest.fixture
+def in_postgresql(postgresql_of_the_session: "PostgresqlServer", monkeypatch: pytest.MonkeyPatch) -> "PostgresqlServer":
+    """Lets every home of the test have its operations store there."""
+    monkeypatch.setenv("RELIABILITY_OPERATIONS_URL", postgresql_of_the_session.url)
+    return postgresql_of_the_session
 
 
 @pytest.fixture(scope="session")

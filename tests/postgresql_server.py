@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -25,6 +26,11 @@ class PostgresqlServer:
 
     port: int
     folder: Path
+
+    @property
+    def url(self) -> str:
+        """As a person writes it, with the password."""
+        return f"postgresql://owner:{PASSWORD}@127.0.0.1:{self.port}/postgres"
 
     def execute(self, statement: str, parameters: Any = None) -> None:
         """As its owner."""
@@ -68,7 +74,9 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
                 _wait_for(server)
                 yield server
             finally:
-                process.terminate()
+                process.send_signal(
+                    signal.SIGQUIT
+                )  # at once: pools of the tests keep connections open, and nobody needs its data
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -13,12 +13,12 @@ from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.contracts.contract import major_of
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.in_memory import in_memory
+from reliability_platform.operations.identity import home_id
 from reliability_platform.parquet import LANDING_DATE, scan_below
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.built import changed_since_built, is_anothers
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import warehouse_reader
-from reliability_platform.warehouse.ledger import home_id
 from reliability_platform.warehouse.own_built import own_changed_since_built
 from reliability_platform.warehouse.published import Partition
 

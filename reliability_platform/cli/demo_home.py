@@ -25,16 +25,17 @@ def may_be_emptied(settings: Settings, yes: bool) -> str:
     Raises `UsageError` for a home that the demo has not made, or in which something has been done since and nobody can
     be asked; `click.Abort` for a no.
     """
-    if settings.operations_url is not None and sum(_as_it_stands(settings).values()) > 1:  # its version is a row
+    is_known = settings.operations_url is not None and settings.identity.exists()
+    if is_known and sum(_as_it_stands(settings).values()) > 2:  # its version is a row, and its home
         raise UsageError(
-            "The demo begins with an empty operations store, and empties none in a database server: give it a database of "
-            f"its own in {variable('operations_url')}, or unset that."
+            f"The demo begins with an empty operations store, and empties none that {variable('operations_url')} names: give "
+            "it a home of its own with --home, or unset that."
         )
     marker, recorded = settings.home / MARKER, settings.recording.exists()
     fresh = (
         recorded and not marker.exists() and not settings.landing.exists()
     )  # as `reliability lab record` has made it
-    if fresh or not _content(settings.home):
+    if fresh or not _content(settings):
         return ""
     if not marker.exists() and not recorded:
         raise UsageError(
@@ -60,7 +61,7 @@ def may_be_emptied(settings: Settings, yes: bool) -> str:
 def begin(settings: Settings) -> None:
     """Empty the home. A demo that does not come to its end has left nothing that anybody would miss."""
     kept = {MARKER, settings.recording.name}
-    for path in _content(settings.home):
+    for path in _content(settings):
         if path.name not in kept:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     _mark(settings, UNFINISHED)
@@ -71,8 +72,11 @@ def end(settings: Settings) -> None:
     _mark(settings, _as_it_stands(settings))
 
 
-def _content(home: Path) -> list[Path]:
-    return [path for path in home.iterdir() if not path.name.startswith(".")] if home.is_dir() else []
+def _content(settings: Settings) -> list[Path]:
+    """What is in the home but for what is hidden, and the name under which a store elsewhere knows it."""
+    kept = set() if settings.operations_url is None else {settings.identity}
+    found = settings.home.iterdir() if settings.home.is_dir() else ()
+    return [path for path in found if not path.name.startswith(".") and path not in kept]
 
 
 def _mark(settings: Settings, left: dict[str, int]) -> None:

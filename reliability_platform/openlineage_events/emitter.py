@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from reliability_platform.openlineage_events.event_file import EventFile
@@ -102,13 +103,13 @@ class Sender:
             return type(error).__name__
 
 
-_senders: dict[tuple[int, str, str | None], Sender] = {}
+_senders: dict[tuple[int, Path, str | None], Sender] = {}
 _making = threading.Lock()
 
 
 def _sender(settings: Settings) -> Sender:
-    """One per process, store and endpoint: a thread does not survive a fork."""
-    key = (os.getpid(), settings.operations, settings.openlineage_url)
+    """One per process, home and endpoint: a thread does not survive a fork."""
+    key = (os.getpid(), settings.home, settings.openlineage_url)
     with _making:
         if key not in _senders:
             _senders[key] = Sender(settings)

@@ -11,7 +11,7 @@ def numbered_in_order(connection: Connection) -> None:
     comes later. SQLite has one writer at a time anyway; a server gives out numbers to several at once.
     """
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("select pg_advisory_xact_lock(5715002)")
+        connection.exec_driver_sql("select pg_advisory_xact_lock(5715002, hashtext(current_schema()))")
 
 
 def cursor_of(engine: Engine, sensor: str) -> int:

@@ -9,13 +9,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
+from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from reliability_platform.causes import DAMAGE, HELD, LIMIT, NO_RIGHTS, NO_ROOM, Cause, cause_of_number
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
 from reliability_platform.home_path import rename_former_folders
+from reliability_platform.operations.identity import identify
+from reliability_platform.operations.postgresql import Installation, set_path
 from reliability_platform.operations.reuse import reuse_untouched
 from reliability_platform.operations.schema import ensure_schema
 from reliability_platform.operations.tables import metadata, operations_version
@@ -46,8 +48,8 @@ _SQLITE: tuple[tuple[str, Cause], ...] = (
 """What SQLite's codes mean, by their beginning. SQLITE_CANTOPEN and the other SQLITE_IOERR mean anything: for these the
 system is asked."""
 _PROBE_BYTES = 1 << 16
-DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql")
-"""Those that SQLAlchemy brings a dialect for."""
+DATABASES = {"sqlite": "pysqlite", "postgresql": "psycopg"}
+"""What a store may be in, and with which driver where the URL names none."""
 
 
 def store_error(
@@ -100,40 +102,51 @@ def _what_the_system_says(file: Path) -> OSError | None:
     return None
 
 
-def _usable(url: str | URL, **options: Any) -> Engine:
+def _usable(url: URL, **options: Any) -> Engine:
     """An engine for a URL. Raises `UsageError` in words without the URL: it may hold a password."""
-    scheme = url.drivername if isinstance(url, URL) else url.partition("://")[0]
-    name = scheme if re.fullmatch(r"[A-Za-z0-9_+.-]{1,40}", scheme) else "…"  # without a scheme it is all of the URL
+    database, _, driver = url.drivername.partition("+")
     try:
         engine = create_engine(url, **options)
     except NoSuchModuleError:
-        raise _unknown(name) from None
+        raise UsageError(
+            f"{OPERATIONS_URL} names a driver {driver!r} that SQLAlchemy does not know for {database}: write {database}://."
+        ) from None
     except ImportError as error:
         raise EnvironmentUnusableError(
-            f"{OPERATIONS_URL} needs the driver {error.name or name}, which is not installed: install it, or name "
-            f"another in the URL, as in {name.partition('+')[0]}+DRIVER://."
+            f"{OPERATIONS_URL} needs the driver {error.name or driver}, which is not installed: "
+            "pip install 'reliability-platform[postgres]'."
         ) from None
     except (SQLAlchemyError, ValueError, TypeError):
-        raise UsageError(
-            f"{OPERATIONS_URL} is no SQLAlchemy URL: write it as in postgresql+psycopg://user:password@host/database, "
-            "or unset it for SQLite in the home."
-        ) from None
+        raise _no_url() from None
     _refuse_memory(engine.url)
     event.listen(engine, "handle_error", _in_words)
     return engine
 
 
-def _unknown(name: str) -> UsageError:
-    """What the URL names that SQLAlchemy does not have: the database, or one driver of a database that it has."""
-    database, _, driver = name.partition("+")
-    if database in DATABASES:
-        return UsageError(
-            f"{OPERATIONS_URL} names a driver {driver!r} that SQLAlchemy does not know for {database}: install the package "
-            f"that brings it, or write {database}:// for the usual one."
+def _parsed(said: str) -> URL:
+    """The URL of a setting, with the driver that the platform brings. Raises `UsageError` in words without the URL."""
+    scheme, between, rest = said.partition("://")
+    database, plus, driver = scheme.partition("+")
+    if not between or not re.fullmatch(r"[A-Za-z0-9_+.-]{1,40}", scheme):  # without a scheme it is all of the URL
+        raise _no_url()
+    known = {"postgres": "postgresql"}.get(database, database)
+    if known not in DATABASES:
+        alike = get_close_matches(database.lower(), DATABASES, n=1)
+        better = f": write {alike[0]}://" if alike else ""
+        raise UsageError(
+            f"{OPERATIONS_URL} names a database {database!r}, and the store is one of SQLite or PostgreSQL{better}."
         )
-    alike = get_close_matches(database.lower(), DATABASES, n=1)
-    better = f": write {alike[0]}://" if alike else ""
-    return UsageError(f"{OPERATIONS_URL} names a database {database!r} that SQLAlchemy does not know{better}.")
+    try:
+        return make_url(f"{known}{plus or '+'}{driver or DATABASES[known]}://{rest}")
+    except (SQLAlchemyError, ValueError):
+        raise _no_url() from None
+
+
+def _no_url() -> UsageError:
+    return UsageError(
+        f"{OPERATIONS_URL} is no URL of a database: write it as in postgresql://user:password@host/database, or unset it "
+        "for SQLite in the home."
+    )
 
 
 def _refuse_memory(url: URL) -> None:
@@ -146,11 +159,14 @@ def _refuse_memory(url: URL) -> None:
         )
 
 
-def store_url(settings: Settings) -> str | URL:
-    """Where the store is; by parts where it is a file of the home: a `?` or a `%` in its path would be read as the URL's own."""
+def store_url(settings: Settings) -> URL:
+    """Where the store is; by parts where it is a file of the home: a `?` or a `%` in its path would be read as the URL's own.
+
+    Raises `UsageError` for a setting that names no such place.
+    """
     if settings.operations_url is None:
         return URL.create("sqlite", database=str(settings.home / "operations.sqlite"))
-    return settings.operations_url
+    return _parsed(settings.operations_url)
 
 
 def _in_words(context: ExceptionContext) -> None:
@@ -185,19 +201,33 @@ def operations_engine(settings: Settings, *, begin: bool = False) -> Engine:
     """
     url = store_url(settings)
     _rename_former_folders(settings)
-    if not str(url).startswith("sqlite"):
-        engine = _usable(url)
-    else:
-        _make_folder(settings)
-        if not begin:
-            _refuse_lost_store(settings)
-        engine = _of_file(url)
+    _make_folder(settings)
+    if url.get_backend_name() == "postgresql":
+        installation = Installation.of(settings)
+        engine = _of_server(url, installation.schema)
+        ensure_schema(engine, installation, begin=begin)
+        return engine
+    if not begin:
+        _refuse_lost_store(settings)
+    engine = _of_file(url)
     ensure_schema(engine)
+    if settings.operations_url is not None:
+        identify(settings, engine)
     return engine
 
 
 @lru_cache(maxsize=32)
-def _of_file(url: str | URL) -> Engine:
+def _of_server(url: URL, schema: str) -> Engine:
+    """The engine of an installation for the whole process."""
+    engine = _usable(url, pool_pre_ping=True, max_overflow=-1, pool_use_lifo=True)
+    event.listen(engine, "connect", lambda connection, _record: set_path(connection, schema))
+    # A connection is the parent's: what a fork said on it, the parent would read as an answer.
+    os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))
+    return engine
+
+
+@lru_cache(maxsize=32)
+def _of_file(url: URL) -> Engine:
     """The engine of a file for the whole process: it knows the texts of what was asked before, and its connections stay
     open, which takes 4 of 5 ms from a small transaction (a landing day has 112).
     """

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine, insert, inspect, select
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.operations.postgresql import Installation
 from reliability_platform.operations.tables import metadata, operations_version
 
 HEAD = "0013"
@@ -28,9 +29,10 @@ def lost_tables(engine: Engine) -> list[str]:
     return sorted(metadata.tables.keys() - set(inspect(engine).get_table_names()))
 
 
-def ensure_schema(engine: Engine) -> None:
+def ensure_schema(engine: Engine, installation: Installation | None = None, *, begin: bool = True) -> None:
     """Bring the store to `HEAD`, in one transaction. A store that is there already costs one query.
 
+    In a server, those tables that are of the `installation`; without `begin` none are made anew for one that had some.
     Alembic is imported where there is something to migrate only: it takes longer than all else that opens a store.
     """
     try:
@@ -46,14 +48,20 @@ def ensure_schema(engine: Engine) -> None:
         lock = _WRITE_LOCK.get(engine.dialect.name)
         if lock is not None:
             connection.exec_driver_sql(lock)
+        if installation is not None:
+            installation.begin(connection)
         there = set(inspect(connection).get_table_names()) & set(metadata.tables)
-        if not there:
+        if there:
+            found = _recorded_version(connection) if operations_version.name in there else None
+            if found != HEAD:  # else another process has migrated it while this one waited
+                _migrate_in_words(connection, found)
+        else:
+            if installation is not None and not begin:
+                installation.refuse_new()
             metadata.create_all(connection, checkfirst=False)
             connection.execute(insert(operations_version).values(version_num=HEAD))
-            return
-        found = _recorded_version(connection) if operations_version.name in there else None
-        if found != HEAD:  # else another process has migrated it while this one waited
-            _migrate_in_words(connection, found)
+        if installation is not None:
+            installation.claim(connection)
 
 
 def _version(connection: Connection) -> str | None:

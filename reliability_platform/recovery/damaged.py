@@ -24,13 +24,14 @@ from reliability_platform.landing.admission import admit, landed_partitions
 from reliability_platform.landing.sealed import BRONZE, LANDING, examine_day
 from reliability_platform.landing.sound_reference import load_damaged_again
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.identity import home_id, identify, known_homes
 from reliability_platform.pipeline.run import reprocess
 from reliability_platform.pipeline.steps import RunContext
 from reliability_platform.recovery.stores import SNAPSHOTS, WAREHOUSE, examine_home, examine_landing, store_damage
 from reliability_platform.recovery.unjudged import invalidate_days, unjudged_days
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_lease
-from reliability_platform.warehouse.ledger import Ledger, home_id, identify, known_homes
+from reliability_platform.warehouse.ledger import Ledger
 from reliability_platform.warehouse.publication import put_back_published
 from reliability_platform.warehouse.published import Publication, record_of
 from reliability_platform.warehouse.published_integrity import OPERATIONS, adopt, fetch_content

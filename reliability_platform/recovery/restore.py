@@ -7,11 +7,12 @@ from typing import Any
 from reliability_platform.clock import Clock
 from reliability_platform.incidents.anchor import forget_end
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.identity import identify
 from reliability_platform.pipeline.run import reprocess
 from reliability_platform.pipeline.steps import RunContext
 from reliability_platform.recovery.unjudged import invalidate_days, unjudged_days
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.ledger import Ledger, identify
+from reliability_platform.warehouse.ledger import Ledger
 from reliability_platform.warehouse.publication import Publication
 from reliability_platform.warehouse.published_integrity import adopt
 from reliability_platform.warehouse.snapshots.manifest import Snapshot

@@ -21,12 +21,13 @@ from reliability_platform.incidents.anchor import note_is_damaged, record_damage
 from reliability_platform.landing.sealed import examine_landed
 from reliability_platform.landing.sound_reference import examine_reference
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.identity import home_id, identify, identity_trouble
 from reliability_platform.operations.schema import DamagedStoreError, ensure_schema, lost_tables
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.built import is_anothers
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import warehouse_lease, warehouse_reader
-from reliability_platform.warehouse.ledger import Ledger, home_id, identify, identity_trouble
+from reliability_platform.warehouse.ledger import Ledger
 from reliability_platform.warehouse.published import current_version, record_of, versions
 from reliability_platform.warehouse.published_integrity import (
     OPERATIONS,

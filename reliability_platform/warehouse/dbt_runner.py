@@ -22,6 +22,7 @@ from reliability_platform.landing.sound_bronze import ensure_sound_bronze
 from reliability_platform.landing.sound_reference import ensure_sound_reference
 from reliability_platform.masking import error_text
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.identity import home_id, identify, identity_trouble
 from reliability_platform.settings import OWN_DBT_PROJECT, Settings
 from reliability_platform.warehouse.built import begin_build, end_build, note_built, note_origin
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_project, project_run, quiet_arguments
@@ -33,7 +34,6 @@ from reliability_platform.warehouse.fingerprints.collect import fingerprint_of
 from reliability_platform.warehouse.fingerprints.store import BuildFingerprints, BuildOrigin
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, MAX_ERROR, SUCCEEDED, BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
-from reliability_platform.warehouse.ledger import home_id, identify, identity_trouble
 from reliability_platform.warehouse.marts import read_manifest
 from reliability_platform.warehouse.own_built import note_own_built, own_changed_since_built, own_tables
 from reliability_platform.warehouse.own_lacks import refuse_if_lacking

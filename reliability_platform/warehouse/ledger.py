@@ -1,20 +1,14 @@
 """What the operations store knows of the published versions: the record of each, and the one that consumers read.
 
 The record lies beside the tables of its version too, so that a change of one of the two shows; each record carries the
-digest of the record before it. The store also knows whose it is, or that of another home would be taken for this one's.
+digest of the record before it.
 """
 
 import hashlib
-import json
-import os
-import uuid
 
 from sqlalchemy import Engine, delete, insert, select, update
 
-from reliability_platform.atomic import write_atomically
-from reliability_platform.errors import EnvironmentUnusableError
-from reliability_platform.operations.tables import homes, published_versions
-from reliability_platform.settings import Settings, variable
+from reliability_platform.operations.tables import published_versions
 
 DRAFT, KEPT, CURRENT, WITHDRAWN = "draft", "kept", "current", "withdrawn"
 """A version that consumers have never read, have read, read now, and cannot read any more by a person's decision."""
@@ -23,63 +17,6 @@ DRAFT, KEPT, CURRENT, WITHDRAWN = "draft", "kept", "current", "withdrawn"
 def digest_of(record: str) -> str:
     """The name of a record."""
     return hashlib.sha256(record.encode()).hexdigest()
-
-
-def home_id(settings: Settings) -> str | None:
-    """The identity of the home; None for one that has none yet.
-
-    Raises `EnvironmentUnusableError` for a file that says none: whose store and snapshots these are could not be told.
-    """
-    if not os.path.lexists(settings.identity):
-        return None
-    try:
-        if not settings.identity.is_file():  # a pipe would wait for a writer
-            raise ValueError
-        return str(json.loads(settings.identity.read_text())["id"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise EnvironmentUnusableError(
-            f"{settings.identity} does not say which home this is: put it back from a snapshot, or remove it if the "
-            "operations store is the one of this home; it is written again then."
-        ) from None
-
-
-def known_homes(engine: Engine) -> set[str]:
-    """The homes that a store belongs to: one, or several where an earlier release let them share it."""
-    with engine.connect() as connection:
-        return {str(row.id) for row in connection.execute(select(homes))}
-
-
-def identity_trouble(settings: Settings, engine: Engine) -> str | None:
-    """Why the store is not the one of this home, in words; None if it is, or if neither has an identity yet."""
-    here, there = home_id(settings), known_homes(engine)
-    if here is None or here in there:
-        return None
-    if there:
-        return "is of another home"
-    # A home that has published nothing has lost nothing that matters here.
-    return "is new, and the one of this home is gone" if any(settings.published.glob("v[0-9]*")) else None
-
-
-def identify(settings: Settings, engine: Engine) -> str:
-    """Give home and store one identity where one of them has none; returns that of the home.
-
-    Raises `EnvironmentUnusableError` if the store was given by a URL and is of another home: of two in one store each
-    would take the other's builds, results and incidents for its own.
-    """
-    here, there = home_id(settings), known_homes(engine)
-    if settings.operations_url is not None and there and here not in there:
-        raise EnvironmentUnusableError(
-            f"The operations store that {variable('operations_url')} names is of another home: give {settings.home} a "
-            "database of its own."
-        )
-    if here is None:
-        # The store in a home's folder is its own.
-        here = next(iter(there)) if len(there) == 1 else str(uuid.uuid4())
-        write_atomically(settings.identity, (json.dumps({"id": here}) + "\n").encode())
-    if here not in there:
-        with engine.begin() as connection:
-            connection.execute(insert(homes).values(id=here))
-    return here
 
 
 class Ledger:

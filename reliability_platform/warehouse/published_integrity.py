@@ -13,9 +13,10 @@ from reliability_platform.atomic import make_way, write_atomically
 from reliability_platform.damage import Damage, Written, in_one_line, what_is_wrong
 from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.identity import identify, identity_trouble
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.last_good import table_file
-from reliability_platform.warehouse.ledger import Ledger, digest_of, identify, identity_trouble
+from reliability_platform.warehouse.ledger import Ledger, digest_of
 from reliability_platform.warehouse.provisional import file_name
 from reliability_platform.warehouse.published import CURRENT, RECORD, Publication, current_version, record_of, versions
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation

@@ -198,16 +198,12 @@ def test_a_place_of_snapshots_that_cannot_be_opened_says_what_is_missing(
     ("url", "code", "says"),
     [
         (
-            "postgres://me:secret@localhost/db",
+            "postgrsql://me:secret@localhost/db",
             ExitCode.USAGE,
-            "'postgres' that SQLAlchemy does not know: write postgresql://",
+            "a database 'postgrsql', and the store is one of SQLite or",
         ),
-        (
-            "Postgresql://me:secret@localhost/db",
-            ExitCode.USAGE,
-            "'Postgresql' that SQLAlchemy does not know: write post",
-        ),
-        ("duckdb:///secret", ExitCode.USAGE, "'duckdb' that SQLAlchemy does not know."),
+        ("Postgresql://me:secret@localhost/db", ExitCode.USAGE, "PostgreSQL: write postgresql://"),
+        ("duckdb:///secret", ExitCode.USAGE, "a database 'duckdb', and the store is one of SQLite or PostgreSQL."),
         (
             "postgresql+nodriver://me:secret@localhost/db",
             ExitCode.USAGE,
@@ -216,8 +212,13 @@ def test_a_place_of_snapshots_that_cannot_be_opened_says_what_is_missing(
         ("sqlite://", ExitCode.USAGE, "a SQLite database in memory"),
         ("sqlite:///:memory:", ExitCode.USAGE, "a SQLite database in memory"),
         ("sqlite:///file:x?mode=memory&uri=true", ExitCode.USAGE, "a SQLite database in memory"),
-        ("mysql+pymysql://me:secret@localhost/db", ExitCode.ENVIRONMENT, "the driver pymysql, which is not installed"),
-        ("nonsense-secret", ExitCode.USAGE, "no SQLAlchemy URL"),
+        ("mysql://me:secret@localhost/db", ExitCode.USAGE, "a database 'mysql', and the store is one of SQLite or"),
+        (
+            "postgresql+pg8000://me:secret@localhost/db",
+            ExitCode.ENVIRONMENT,
+            "the driver pg8000, which is not installed",
+        ),
+        ("nonsense-secret", ExitCode.USAGE, "no URL of a database"),
         ("postgresql://me:secret@localhost:port/db", ExitCode.USAGE, "RELIABILITY_OPERATIONS_URL"),
         ("sqlite:////nowhere/at/all/secret.db", ExitCode.ENVIRONMENT, "cannot be used (No such file or directory)"),
     ],

@@ -118,7 +118,7 @@ def replace(path: Path) -> None:
     if path.suffix == ".sqlite":
         path.unlink()
         other = load_settings(path.parent / ".other")
-        from reliability_platform.warehouse.ledger import identify
+        from reliability_platform.operations.identity import identify
 
         identify(other, engine := operations_engine(other))
         engine.dispose()  # all of it in the file

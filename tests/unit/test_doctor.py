@@ -9,9 +9,9 @@ from sqlalchemy import delete
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.cli.doctor import DoctorFinding, _because_of, examined
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.identity import identify
 from reliability_platform.operations.tables import check_results
 from reliability_platform.settings import load_settings
-from reliability_platform.warehouse.ledger import identify
 from tests.ground import Platform, day
 
 SILENT = ["sources", "checks", "alerts", "drills", "schedule", "upkeep"]

@@ -22,12 +22,12 @@ from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.identity import identify
 from reliability_platform.recovery.damaged import mend
 from reliability_platform.recovery.stores import examine_home
 from reliability_platform.remediation.heal import act, verify
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
-from reliability_platform.warehouse.ledger import identify
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import (
     Publication,

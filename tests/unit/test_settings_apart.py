@@ -11,9 +11,9 @@ from reliability_platform.lab.campaign.trial import settings_of
 from reliability_platform.lab.oracle import verify
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.identity import identify
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.journal import BuildJournal
-from reliability_platform.warehouse.ledger import identify
 from reliability_platform.warehouse.publication import publications
 from tests.ground import EVENTS, Platform, day
 
@@ -70,7 +70,7 @@ def test_of_two_homes_only_the_first_may_have_a_store(tmp_path: Path) -> None:
     """Each took the other's builds, results and incidents for its own."""
     one, other = homes(tmp_path)
     assert identify(one, operations_engine(one)) == identify(one, operations_engine(one))
-    with pytest.raises(EnvironmentUnusableError, match=f"is of another home: give {other.home} a database of its own"):
+    with pytest.raises(EnvironmentUnusableError, match=f"is of another home: give {other.home} a file of its own"):
         identify(other, operations_engine(other))
     assert not other.identity.exists()
 
@@ -81,5 +81,5 @@ def test_a_demo_begins_with_an_empty_operations_store(tmp_path: Path) -> None:
     one, _ = homes(tmp_path)
     assert may_be_emptied(one, yes=True) == ""
     BuildJournal(operations_engine(one), one.builds).begin(day(1), day(1), utc_now())
-    with pytest.raises(UsageError, match="give it a database of its own"):
+    with pytest.raises(UsageError, match="give it a home of its own"):
         may_be_emptied(one, yes=True)

@@ -14,7 +14,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
-from sqlalchemy.engine import make_url
 
 from reliability_platform.clock import Clock
 from reliability_platform.damage import sha256_of
@@ -45,7 +44,7 @@ ROUNDS = 5
 
 def operations_file(settings: Settings) -> Path | None:
     """The file of the operations store; None if it is in a database server."""
-    url = make_url(store_url(settings))
+    url = store_url(settings)
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
