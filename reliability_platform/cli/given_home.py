@@ -16,6 +16,7 @@ HOMELESS = (
     "completion",
     "generate",
     "faults",
+    "mutate",
     "lineage",
     "incidents classes",
     "sources add",

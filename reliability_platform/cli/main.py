@@ -28,6 +28,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "contract": "contract:contract",
         "generate": "generate:generate",
         "doctor": "doctor:doctor",
+        "mutate": "mutate:mutate",
     },
     "Operate": {
         "run": "pipeline:run",
@@ -86,6 +87,8 @@ BUILDING = frozenset({"run", "backfill", "dev", "demo"})
 """Commands that are refused before anything lands where an own dbt project lacks what a build needs."""
 WITHOUT_SOURCES = frozenset({"init", "generate", "sources", "contract", "completion"})
 """Commands that a project can be given before it has any."""
+WITHOUT_PLATFORM = frozenset({"mutate"})
+"""Commands on something else than a project of the platform: they read no settings and no contracts."""
 COMPLETES = "_RELIABILITY_COMPLETE"
 """Set by the lines of `reliability completion` when a shell asks how a word goes on."""
 HELP = frozenset({"-h", "--help", "--version"})
@@ -167,7 +170,7 @@ def _told(error: Exception, given_home: str) -> int:
 def _run(words: list[str]) -> Any:
     """Not by click's own `main`: it answers an interrupt with an empty line."""
     _refuse_undecodable(words)
-    if words and words[0] in COMMANDS and not HELP & set(words):
+    if words and words[0] in COMMANDS.keys() - WITHOUT_PLATFORM and not HELP & set(words):
         from reliability_platform.log_lines import configure
         from reliability_platform.masking import operator_said
         from reliability_platform.settings import DEFAULT_HOME, keep_private, load_settings

@@ -14,7 +14,7 @@ ORDER = [
     "json_text", "damage", "operations", "day_clock",
     "contracts", "sources", "masking", "audit_log", "pauses", "system_errors",
     "landing", "warehouse", "profiles", "checks", "suggestions", "lineage", "openlineage_events", "incidents", "slo", "alerts", "backfills",
-    "remediation", "pipeline", "recovery", "service", "lab", "orchestration", "cli",
+    "remediation", "pipeline", "recovery", "service", "lab", "mutation", "orchestration", "cli",
 ]  # fmt: skip
 MODULES = [path for path in code.MODULES if path != ROOT / "__init__.py"]
 

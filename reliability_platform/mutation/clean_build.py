@@ -1,0 +1,215 @@
+"""The clean build, by dbt itself on the private copy, and the project as it was compiled there."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reliability_platform.mutation.dbt_commands import DbtCommands
+from reliability_platform.mutation.errors import ProjectUnusableError
+from reliability_platform.mutation.private_profile import PrivateProfile, allow_reading
+from reliability_platform.mutation.project import (
+    Consumer,
+    DataTest,
+    LeftOut,
+    Model,
+    Project,
+    ProjectInput,
+    in_build_order,
+)
+from reliability_platform.mutation.sql_text import Query, file_reads
+
+PASSED, BUILT = "pass", "success"
+EVERYBODY = "whoever reads the project"
+READS_FILES = re.compile(r"read_\w+\s*\(|parquet_scan|(from|join)\s+'", re.IGNORECASE)
+MAX_REASON = 300
+BETWEEN = "\n--next--\n"
+
+
+@dataclass(frozen=True)
+class CleanBuild:
+    """What dbt built, and how many of its nodes and tests are sound."""
+
+    project: Project
+    models: int
+    tests: int
+    passed: int
+
+
+def build_clean(dbt: DbtCommands, profile: PrivateProfile, folder: Path) -> CleanBuild:
+    """Build the project on the private copy. Raises `ProjectUnusableError` if dbt cannot, or nothing of it builds."""
+    manifest = dbt.parse()
+    rendered = _source_relations(dbt, manifest)
+    _allow_files(dbt, manifest, profile, folder, rendered.values())
+    results: dict[str, Any] = {}
+    if any(str(node.resource_type) == "seed" for node in manifest.nodes.values()):
+        results |= _by_key(dbt.results("seed"))
+    results |= _by_key(
+        dbt.results("build", *(f"--exclude-resource-type={one}" for one in ("seed", "test", "unit_test")))
+    )
+    tested = _by_key(dbt.results("test", "--exclude-resource-type=unit_test"))
+    project = _project(manifest, results, tested, rendered)
+    if not project.models:
+        why = next((f" The first reason: {one.name}: {one.why}." for one in project.left_out), "")
+        raise ProjectUnusableError(f"No model of the project {project.name} was built cleanly.{why}")
+    passed = sum(str(one.status) == PASSED for one in tested.values())
+    return CleanBuild(project, len(project.models), len(tested), passed)
+
+
+def _by_key(results: Iterable[Any]) -> dict[str, Any]:
+    return {one.node.unique_id: one for one in results}
+
+
+def _source_relations(dbt: DbtCommands, manifest: Any) -> dict[str, str]:
+    """Each source's key → how queries name it: a table, or the files that dbt-duckdb reads in its place."""
+    sources = list(manifest.sources.values())
+    if not any(_is_external(one) for one in sources):
+        return {one.unique_id: one.relation_name for one in sources}
+    inline = BETWEEN.join(f"{{{{ source({one.source_name!r}, {one.name!r}) }}}}" for one in sources)
+    compiled = dbt.results("compile", "--inline", inline)
+    texts = compiled[0].node.compiled_code.split(BETWEEN)
+    return {one.unique_id: text.strip() for one, text in zip(sources, texts, strict=True)}
+
+
+def _is_external(source: Any) -> bool:
+    return any("external_location" in (each or {}) for each in (source.meta, source.source_meta, source.config.meta))
+
+
+def _allow_files(
+    dbt: DbtCommands, manifest: Any, profile: PrivateProfile, folder: Path, sources: Iterable[str]
+) -> None:
+    """Let the guard pass what models and sources read from files."""
+    reads = [text for text in sources if "'" in text]
+    code = [str(node.raw_code) for node in manifest.nodes.values() if str(node.resource_type) in ("model", "snapshot")]
+    macros = [one.macro_sql for one in manifest.macros.values() if one.package_name == manifest.metadata.project_name]
+    if any(READS_FILES.search(text) for text in (*code, *macros)):
+        for one in dbt.results("compile", "--select", "resource_type:model", "resource_type:snapshot"):
+            reads += file_reads(str(getattr(one.node, "compiled_code", None) or ""))
+    # dbt-duckdb lets DuckDB copy the files of seeds.
+    seeds = (node for node in manifest.nodes.values() if str(node.resource_type) == "seed")
+    folders, files = set[str](), {str(Path(one.root_path or folder, one.original_file_path).resolve()) for one in seeds}
+    for text in re.findall(r"'([^']+)'", " ".join(reads)):
+        if "://" in text:
+            continue
+        path = (folder / Path(text).expanduser()).resolve()
+        plain = list(path.parts)
+        pattern = next((at for at, part in enumerate(plain) if set(part) & set("*?[{")), None)
+        if pattern is not None:
+            folders.add(str(Path(*plain[:pattern])))
+        elif path.is_file():
+            files.add(str(path))
+    allow_reading(profile, sorted(folders), sorted(files))
+
+
+def _reason(result: Any) -> str:
+    return " ".join(str(getattr(result, "message", None) or "it did not run").split())[:MAX_REASON]
+
+
+def _project(manifest: Any, built: dict[str, Any], tested: dict[str, Any], sources: dict[str, str]) -> Project:
+    nodes = {
+        key: node for key, node in manifest.nodes.items() if str(node.resource_type) in ("model", "snapshot", "seed")
+    }
+    compiled = {key: str(getattr(one.node, "compiled_code", None) or "") for key, one in (built | tested).items()}
+    files = {text for key in nodes for text in file_reads(compiled.get(key, ""))} - set(sources.values())
+    relations = {str(node.relation_name) for node in nodes.values() if node.relation_name}
+    relations |= set(sources.values()) | files
+    models, left_out = [], []
+    for key, node in nodes.items():
+        result = built.get(key)
+        is_seed = str(node.resource_type) == "seed"
+        if node.config.materialized == "ephemeral" or (is_seed and result is not None and str(result.status) == BUILT):
+            continue
+        if result is None or str(result.status) != BUILT:
+            left_out.append(LeftOut(node.name, f"it does not build on the clean data ({_reason(result)})"))
+        elif getattr(node, "language", "sql") != "sql":
+            left_out.append(LeftOut(node.name, "it is no SQL"))
+        else:
+            models.append(_model(manifest, node, Query.of(compiled[key], relations)))
+    tests = []
+    for key, result in tested.items():
+        if str(result.status) != PASSED:
+            left_out.append(LeftOut(result.node.name, f"it does not pass on the clean data ({_reason(result)})"))
+        else:
+            tests.append(_test(result.node, Query.of(compiled[key], relations)))
+    # Sorted, for dbt reads files in any order, and two runs must come to the same mutants.
+    ordered = in_build_order(sorted(models, key=lambda one: one.key))
+    read = {name for one in ordered for name in one.query.named}
+    return Project(
+        name=manifest.metadata.project_name,
+        inputs=tuple(sorted(_inputs(nodes, sources, manifest, files, read), key=lambda one: one.name)),
+        models=ordered,
+        tests=tuple(sorted(tests, key=lambda one: one.key)),
+        consumers=_consumers(manifest, ordered),
+        left_out=tuple(sorted(left_out, key=lambda one: one.name)),
+    )
+
+
+def _model(manifest: Any, node: Any, query: Query) -> Model:
+    group = manifest.groups.get(f"group.{node.package_name}.{node.config.group}") if node.config.group else None
+    owner = (node.config.meta or {}).get("owner") or (group and (group.owner.name or group.owner.email)) or ""
+    return Model(
+        key=node.unique_id,
+        name=node.name,
+        relation=node.relation_name,
+        database=node.database,
+        schema=node.schema,
+        identifier=node.alias,
+        materialized=node.config.materialized if str(node.resource_type) == "model" else "snapshot",
+        query=query,
+        owner=str(owner),
+        has_contract=bool(getattr(node, "contract", None) and node.contract.enforced),
+    )
+
+
+def _test(node: Any, query: Query) -> DataTest:
+    config = node.config
+    return DataTest(
+        key=node.unique_id,
+        name=node.name,
+        query=query,
+        severity=str(config.severity).upper(),
+        fail_calc=config.fail_calc,
+        warn_if=config.warn_if,
+        error_if=config.error_if,
+        limit=config.limit,
+        column=str(getattr(node, "column_name", None) or ""),
+        path=node.original_file_path,
+    )
+
+
+def _inputs(
+    nodes: dict[str, Any], sources: dict[str, str], manifest: Any, files: set[str], read: set[str]
+) -> Iterable[ProjectInput]:
+    seen = set()
+    for key, node in nodes.items():
+        if str(node.resource_type) == "seed" and node.relation_name in read:
+            seen.add(node.relation_name)
+            yield ProjectInput(key, node.name, "seed", node.relation_name)
+    for key, relation in sources.items():
+        # A source can be declared over what a seed loads.
+        if relation in read and relation not in seen:
+            seen.add(relation)
+            source = manifest.sources[key]
+            yield ProjectInput(key, f"{source.source_name}.{source.name}", "source", relation)
+    for text in sorted(files & read):
+        yield ProjectInput(text, _file_name(text), "files", text)
+
+
+def _file_name(text: str) -> str:
+    path = re.search(r"'([^']+)'", text)
+    return Path(path.group(1)).name if path is not None else text[:60]
+
+
+def _consumers(manifest: Any, models: Iterable[Model]) -> tuple[Consumer, ...]:
+    """The exposures; where none is declared, whoever reads the models that no other model reads."""
+    models = tuple(models)
+    built = {one.key for one in models}
+    declared = [
+        Consumer(str(one.label or one.name), frozenset(one.depends_on.nodes) & built)
+        for one in manifest.exposures.values()
+    ]
+    if any(one.models for one in declared):
+        return tuple(one for one in declared if one.models)
+    inner = {name for one in models for name in one.query.named - {one.relation}}
+    return (Consumer(EVERYBODY, frozenset(one.key for one in models if one.relation not in inner)),)

@@ -1,0 +1,86 @@
+"""dbt in this process, on the private copy: parsed once, and each later command begins with what was parsed."""
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from reliability_platform.mutation.errors import ProjectUnusableError
+from reliability_platform.mutation.private_copy import PrivateFolder
+from reliability_platform.warehouse.dbt_start import compile_when_used
+
+QUIET = ("--quiet", "--log-level=none", "--log-level-file=none", "--no-use-colors", "--no-send-anonymous-usage-stats")
+
+
+class DbtCommands:
+    """Runs commands of dbt for one project, without a word on the terminal."""
+
+    def __init__(self, project: Path, folder: PrivateFolder, target: str, profile: str, variables: str | None) -> None:
+        self._common = [
+            *("--project-dir", str(project), "--profiles-dir", str(folder.profiles)),
+            *("--target-path", str(folder.target), "--log-path", str(folder.target)),
+            *("--target", target, "--profile", profile),
+            *(("--vars", variables) if variables else ()),
+        ]
+        self._project = project
+        self._manifest: Any = None
+
+    def parse(self) -> Any:
+        """The manifest. Raises `ProjectUnusableError` with dbt's own reason."""
+        result = self._invoke(["parse"])
+        if not result.success:
+            raise ProjectUnusableError(_reason(result, self._project))
+        self._manifest = result.result
+        self._manifest.build_flat_graph()
+        return self._manifest
+
+    def results(self, *command: str) -> list[Any]:
+        """What became of each node of a command. Raises `ProjectUnusableError` if dbt could not run at all."""
+        result = self._invoke(list(command))
+        if result.exception is not None:
+            raise ProjectUnusableError(_reason(result, self._project))
+        return list(getattr(result.result, "results", ()) or ())
+
+    def _invoke(self, command: Sequence[str]) -> Any:
+        compile_when_used()
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+        from dbt_common.events.event_manager_client import cleanup_event_logger
+
+        try:
+            with _silent(), _working_folder_kept():
+                cleanup_event_logger()
+                return dbtRunner(manifest=self._manifest).invoke([*QUIET, *command, *self._common])
+        finally:
+            # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
+            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Models may print (`{{ print(…) }}`), and dbt-duckdb prints what it retried."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        yield
+
+
+@contextmanager
+def _working_folder_kept() -> Iterator[None]:
+    """dbt goes into the project's folder and stays there."""
+    before = Path.cwd()
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _reason(result: Any, project: Path) -> str:
+    said = " ".join(str(result.exception or "dbt gave no reason").split())[:600]
+    lacking = "dbt deps" in said
+    mend = (
+        f"run `dbt deps` in {project}, which fetches the packages that it names, then try again"
+        if lacking
+        else f"`dbt parse` in {project} shows where"
+    )
+    return f"The project does not parse: {said} — {mend}."

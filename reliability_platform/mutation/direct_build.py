@@ -1,0 +1,252 @@
+"""Builds what lies below a broken input directly in DuckDB, from the queries that dbt has compiled, without dbt.
+
+The clean copies are attached read-only; what a mutant changes lies in a database in memory of its own, in which each table
+and view has its own name, and queries read from there what has changed and from the clean copies all else. So no mutant
+can touch another, and what is left of one is gone with its database. A model whose rows do not change ends its branch.
+Jinja is not run again: 5 models and 20 tests take 0.05 s instead of the 1.4 s of a build by dbt.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+
+from reliability_platform.mutation.guard import confine
+from reliability_platform.mutation.project import VIEW, DataTest, Model, Project, ProjectInput
+from reliability_platform.mutation.readings import Fingerprint, columns_of, fingerprint
+from reliability_platform.mutation.sql_text import quoted
+
+INPUTS = "mutation_inputs"
+"""The schema of files that were read in once, in the database in memory."""
+FAILED, WARNED = "fail", "warn"
+DuckDBError = duckdb.Error
+
+
+@dataclass
+class MutantBuild:
+    """What became of one build."""
+
+    changed: dict[str, tuple[str, Fingerprint]] = field(default_factory=dict)
+    """Each relation that changed → where it is now, and what is in it."""
+    broken: dict[str, str] = field(default_factory=dict)
+    """Names of models and tests that could not run → why."""
+    noticed: dict[str, str] = field(default_factory=dict)
+    """Keys of tests that did not pass → `fail` or `warn`."""
+    unbuilt: set[str] = field(default_factory=set)
+    """The relations that are missing: of broken models, and of those below them."""
+
+
+class DirectBuild:
+    """A project on its clean copies, with room for mutants."""
+
+    def __init__(
+        self, project: Project, catalogs: Mapping[str, Path], extensions: tuple[str, ...], folder: Path
+    ) -> None:
+        self.project = project
+        self.connection = duckdb.connect(":memory:")
+        # More than one thread each would let the order of rows, and with it ties and sums of floats, differ.
+        self.connection.execute("set threads = 1")
+        self.connection.execute(f"set temp_directory = '{folder.as_posix().replace(chr(39), chr(39) * 2)}/spilled'")
+        for one in extensions:
+            self.connection.load_extension(one)
+        for name, path in catalogs.items():
+            place = str(path).replace("'", "''")
+            self.connection.execute(f"attach '{place}' as {quoted(name)} (read_only)")
+        self._home = next(iter(catalogs))
+        self._read_in: dict[str, str] = {}
+        self._owned = self._clean_definitions()
+        self.clean: dict[str, Fingerprint] = {}
+        self.unstable: dict[str, frozenset[str]] = {}
+        """Columns that are others each time they are built: of a clock, or of numbers drawn at random."""
+
+    def read_in(self, folder: Path) -> dict[str, str]:
+        """Load what comes from files into tables, once, then shut off all other files. Returns what failed: key → why."""
+        import os
+
+        failed, before = {}, Path.cwd()
+        os.chdir(folder)  # as dbt does: paths in models are relative to the project
+        try:
+            self.connection.execute(f"create schema {INPUTS}")
+            for at, one in enumerate(each for each in self.project.inputs if "'" in each.relation):
+                table = f"memory.{INPUTS}.{quoted(f'files_{at}')}"
+                try:
+                    self.connection.execute(f"create table {table} as select * from {one.relation}")
+                    self._read_in[one.relation] = table
+                except DuckDBError as error:
+                    failed[one.key] = first_line(error)
+        finally:
+            os.chdir(before)
+        confine(self.connection, [str(folder / "nothing")], [])
+        return failed
+
+    def clean_relation(self, given: ProjectInput) -> str:
+        """Where the clean rows of an input are."""
+        return self._read_in.get(given.relation, given.relation)
+
+    @contextmanager
+    def room(self, name: str) -> Iterator["MutantRoom"]:
+        """A database in memory for one mutant at a time."""
+        cursor = self.connection.cursor()
+        cursor.execute(f"attach ':memory:' as {quoted(name)}")
+        try:
+            cursor.execute(f"use {quoted(self._home)}")
+            yield MutantRoom(self, cursor, name)
+        finally:
+            cursor.execute(f"detach {quoted(name)}")
+            cursor.close()
+
+    def settle(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Build everything once from the clean inputs, hold it against what dbt has built, and remember it.
+
+        Returns the models and the tests that are not the same here (keys → why); columns that differ from build to build are left out
+        of all comparisons.
+        """
+        wrong_models, wrong_tests = {}, {}
+        with self.room("clean_again") as room:
+            built = room.build_all(self.project.models)
+            by_relation = {one.relation: one for one in self.project.models}
+            for relation, (_, now) in built.changed.items():
+                before = fingerprint(room.cursor, relation)
+                unlike = before.unlike(now)
+                if [name for name, _ in before.columns] != [name for name, _ in now.columns] or before.rows != now.rows:
+                    model = by_relation[relation]
+                    wrong_models[model.key] = f"its compiled query does not give what dbt builds ({model.materialized})"
+                self.unstable[relation] = unlike
+                self.clean[relation] = fingerprint(room.cursor, built.changed[relation][0], unlike)
+            for model in self.project.models:
+                if model.relation in built.unbuilt:
+                    why = built.broken.get(model.name, "a model above it is left out")
+                    wrong_models.setdefault(model.key, f"its compiled query does not run by itself ({why})")
+            for test in self.project.tests:
+                if test.key in built.noticed or test.name in built.broken or test.query.named & built.unbuilt:
+                    why = built.broken.get(test.name, "its compiled query gives another result by itself")
+                    wrong_tests[test.key] = why
+        return wrong_models, wrong_tests
+
+    def _clean_definitions(self) -> dict[str, str]:
+        """The definitions of tables with constraints, by relation: those of enforced contracts."""
+        found = {}
+        for model in self.project.models:
+            if model.has_contract and model.materialized != VIEW:
+                row = self.connection.execute(
+                    "select sql from duckdb_tables() where database_name = ? and schema_name = ? and table_name = ?",
+                    [model.database, model.schema, model.identifier],
+                ).fetchone()
+                if row is not None:
+                    found[model.relation] = str(row[0])
+        return found
+
+    @cached_property
+    def tests_of(self) -> Mapping[str, tuple[DataTest, ...]]:
+        """The tests that read a relation."""
+        found: dict[str, list[DataTest]] = {}
+        for test in self.project.tests:
+            for relation in test.query.named:
+                found.setdefault(relation, []).append(test)
+        return {relation: tuple(tests) for relation, tests in found.items()}
+
+    def definition(self, model: Model) -> str | None:
+        """How dbt created its table, where a contract is enforced."""
+        return self._owned.get(model.relation)
+
+
+class MutantRoom:
+    """The tables of one mutant."""
+
+    def __init__(self, build: DirectBuild, cursor: duckdb.DuckDBPyConnection, name: str) -> None:
+        self._build = build
+        self.cursor = cursor
+        self.name = name
+        self._instead: dict[str, str] = dict(build._read_in)
+
+    def breaks(self, given: ProjectInput, sql: str) -> MutantBuild:
+        """Put broken rows in the place of an input, build what lies below, and run the tests of what has changed."""
+        built = MutantBuild()
+        broken = self._place(
+            "input", given.relation.rpartition(".")[2].strip('"') if "'" not in given.relation else "files"
+        )
+        self.cursor.execute(f"create table {broken} as {sql}")
+        self._instead[given.relation] = broken
+        built.changed[given.relation] = (broken, fingerprint(self.cursor, broken))
+        for model in self._build.project.downstream(given.relation):
+            if model.query.named & built.unbuilt:
+                built.unbuilt.add(model.relation)
+            elif model.query.named & built.changed.keys():
+                self._make(model, built)
+        self._test(built)
+        return built
+
+    def build_all(self, models: tuple[Model, ...]) -> MutantBuild:
+        """Build every model from the clean inputs, and run all tests."""
+        built = MutantBuild()
+        for model in models:
+            if model.query.named & built.unbuilt:
+                built.unbuilt.add(model.relation)
+            else:
+                self._make(model, built)
+        self._test(built)
+        return built
+
+    def _place(self, schema: str, identifier: str) -> str:
+        self.cursor.execute(f"create schema if not exists {quoted(self.name)}.{quoted(schema)}")
+        return f"{quoted(self.name)}.{quoted(schema)}.{quoted(identifier)}"
+
+    def _make(self, model: Model, built: MutantBuild) -> None:
+        place, query = self._place(model.schema, model.identifier), model.query.reading(self._instead)
+        kind = "view" if model.materialized == VIEW else "table"
+        try:
+            definition = self._build.definition(model)
+            if definition is not None:
+                self._make_by_contract(model, place, query, definition)
+            else:
+                self.cursor.execute(f"create {kind} {place} as {query}")
+            now = fingerprint(self.cursor, place, self._build.unstable.get(model.relation, ()))
+        except duckdb.InterruptException:
+            raise
+        except DuckDBError as error:
+            built.broken[model.name] = first_line(error)
+            built.unbuilt.add(model.relation)
+            return
+        if now == self._build.clean.get(model.relation):
+            self.cursor.execute(f"drop {kind} {place}")
+        else:
+            self._instead[model.relation] = place
+            built.changed[model.relation] = (place, now)
+
+    def _make_by_contract(self, model: Model, place: str, query: str, definition: str) -> None:
+        """As dbt does for an enforced contract: the columns and their types must be those that it says, then its constraints hold."""
+        declared = columns_of(self.cursor, model.relation)
+        found = dict(columns_of(self.cursor, f"({query}\n)"))
+        if found != dict(declared):
+            other = sorted(name for name, kind in found.items() if dict(declared).get(name) != kind)
+            raise duckdb.ConstraintException(f"This model has an enforced contract that failed: {', '.join(other)}")
+        self.cursor.execute(f"create table {place} {definition[definition.index('(') :]}")
+        names = ", ".join(quoted(name) for name, _ in declared)
+        self.cursor.execute(f"insert into {place} ({names}) select {names} from ({query}\n)")
+
+    def _test(self, built: MutantBuild) -> None:
+        tests = {one.key: one for relation in built.changed for one in self._build.tests_of.get(relation, ())}
+        for test in tests.values():
+            if test.query.named & built.unbuilt:
+                continue
+            try:
+                found = self.cursor.execute(test.sql.reading(self._instead)).fetchone()
+            except duckdb.InterruptException:
+                raise
+            except DuckDBError as error:
+                built.broken[test.name] = first_line(error)
+                continue
+            assert found is not None
+            _, warns, fails = found
+            if fails and test.severity == "ERROR":
+                built.noticed[test.key] = FAILED
+            elif warns:
+                built.noticed[test.key] = WARNED
+
+
+def first_line(error: Exception) -> str:
+    """What went wrong, without the query."""
+    return str(error).strip().partition("\n")[0][:300]

@@ -1,0 +1,11 @@
+"""What can be wrong with a project that is to be tested, each with the mend."""
+
+from reliability_platform.errors import EnvironmentUnusableError, UsageError
+
+
+class ProjectUnusableError(EnvironmentUnusableError):
+    """The project does not parse or build, or nothing feeds it."""
+
+
+class NoProjectError(UsageError):
+    """There is no dbt project where one was named."""

@@ -1,0 +1,170 @@
+"""The profile of a project, and a private one that differs in where it builds and in what it may open.
+
+Values are passed on as they are written, `{{ env_var('…') }}` unrendered: a secret is never held here, shown or stored.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reliability_platform.mutation.errors import NoProjectError, ProjectUnusableError
+from reliability_platform.mutation.private_copy import PrivateFolder, copy_database
+
+PRIVATE_PROJECT_DATABASE = "project.duckdb"
+GUARD = "reliability_platform.mutation.guard"
+
+
+@dataclass(frozen=True)
+class ProfileChoice:
+    """What was asked for on the command line; None for what the project says."""
+
+    profiles_dir: Path | None = None
+    profile: str | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class PrivateProfile:
+    """A profile that builds in copies."""
+
+    name: str
+    target: str
+    file: Path
+    catalogs: dict[str, Path]
+    """The copies by the names under which SQL knows them; the first is the one that the project is built in."""
+    extensions: tuple[str, ...]
+    originals: tuple[Path, ...]
+    """The databases that were copied."""
+    notes: tuple[str, ...]
+    """What is otherwise than the project says, for people."""
+
+
+def project_file(folder: Path) -> dict[str, Any]:
+    """The project's own file. Raises `NoProjectError` where there is none or it is no YAML."""
+    path = folder / "dbt_project.yml"
+    if not path.is_file():
+        raise NoProjectError(f"There is no dbt_project.yml in {folder}: name the folder of a dbt project.")
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        found = None
+    if not isinstance(found, dict) or "name" not in found:
+        raise NoProjectError(f"{path} is no dbt project file: `dbt parse` says what is wrong with it.")
+    return found
+
+
+def make_private(project: Path, choice: ProfileChoice, folder: PrivateFolder) -> PrivateProfile:
+    """Copy the databases of the project's profile and write a profile for the copies.
+
+    A project without a profile, or with one for another kind of warehouse, gets an empty DuckDB: its seeds can still be broken.
+    Raises `ProjectUnusableError` for a database that is no local DuckDB file.
+    """
+    declared = project_file(project)
+    name = choice.profile or str(declared.get("profile") or declared["name"])
+    target, output, lack = _declared_output(_profiles_folder(project, choice), name, choice.target)
+    notes = [lack] if lack else []
+    originals: list[Path] = []
+
+    def copied(path: str) -> Path:
+        original = _local(path, project)
+        if original.exists():
+            originals.append(original)
+        return copy_database(original, folder)
+
+    path = _rendered(str(output.get("path") or output.get("database") or ":memory:"))
+    if path == ":memory:":
+        database = folder.databases / PRIVATE_PROJECT_DATABASE
+        notes += [] if lack else ["the profile builds in memory: no table of a source can be there"]
+    else:
+        database = copied(path)
+    attached = []
+    for one in output.get("attach") or ():
+        entry = {"path": one} if isinstance(one, str) else dict(one)
+        entry["path"] = str(copied(_rendered(str(entry["path"]))))
+        entry.setdefault("alias", Path(entry["path"]).stem)
+        attached.append(entry)
+    guard = {"module": GUARD, "config": {"folders": [str(folder.path)], "files": []}}
+    private = {
+        **{key: value for key, value in output.items() if key not in ("database", "remote", "retries")},
+        "type": "duckdb",
+        "path": str(database),
+        "threads": min(int(output.get("threads") or 1), os.cpu_count() or 1),
+        "external_root": str(folder.path / "external"),
+        "plugins": [*(output.get("plugins") or ()), guard],
+        **({"attach": attached} if attached else {}),
+    }
+    (folder.path / "external").mkdir(exist_ok=True)
+    written = folder.profiles / "profiles.yml"
+    written.touch(mode=0o600)
+    written.write_text(yaml.safe_dump({name: {"target": target, "outputs": {target: private}}}), encoding="utf-8")
+    catalogs = {database.stem: database, **{str(one["alias"]): Path(one["path"]) for one in attached}}
+    extensions = tuple(
+        str(one["name"] if isinstance(one, dict) else one) for one in output.get("extensions") or () if one
+    )
+    return PrivateProfile(name, target, written, catalogs, extensions, tuple(originals), tuple(notes))
+
+
+def allow_reading(profile: PrivateProfile, folders: Sequence[str], files: Sequence[str]) -> None:
+    """Let the project open these folders and files too: what its models and sources read beside its databases."""
+    content = yaml.safe_load(profile.file.read_text(encoding="utf-8"))
+    guard = content[profile.name]["outputs"][profile.target]["plugins"][-1]["config"]
+    guard["folders"] += folders
+    guard["files"] += files
+    profile.file.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+def _profiles_folder(project: Path, choice: ProfileChoice) -> Path:
+    """Where dbt would look."""
+    named = choice.profiles_dir or os.environ.get("DBT_PROFILES_DIR")
+    if named:
+        return Path(named)
+    return project if (project / "profiles.yml").exists() else Path.home() / ".dbt"
+
+
+def _declared_output(folder: Path, name: str, target: str | None) -> tuple[str, dict[str, Any], str]:
+    """The target of the profile as it is written, and what is lacking, for people."""
+    empty: dict[str, Any] = {"schema": "main"}
+    path = folder / "profiles.yml"
+    if not path.is_file():
+        return "dev", empty, f"no profile {name!r} was found: the project is built in an empty DuckDB, from its seeds"
+    try:
+        profiles = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise ProjectUnusableError(f"{path} is no YAML: `dbt debug` says what is wrong with it.") from None
+    profile = profiles.get(name) if isinstance(profiles, dict) else None
+    if not isinstance(profile, dict):
+        return "dev", empty, f"no profile {name!r} was found: the project is built in an empty DuckDB, from its seeds"
+    outputs = profile.get("outputs") or {}
+    chosen = target or _rendered(str(profile.get("target") or "default"))
+    output = outputs.get(chosen)
+    if not isinstance(output, dict):
+        raise ProjectUnusableError(
+            f"The profile {name!r} has no target {chosen!r}: choose one of {', '.join(sorted(map(str, outputs)))} with --target."
+        )
+    kind = _rendered(str(output.get("type")))
+    if kind != "duckdb":
+        kept = {"schema": output.get("schema") or output.get("dataset") or "main"}
+        return chosen, kept, f"the profile is for {kind}: the project is built in an empty DuckDB, from its seeds"
+    return chosen, output, ""
+
+
+def _rendered(text: str) -> str:
+    """A value of the profile, with the environment put in."""
+    if "{{" not in text:
+        return text
+    from dbt.config.renderer import ProfileRenderer
+
+    return str(ProfileRenderer({}).render_value(text))
+
+
+def _local(path: str, project: Path) -> Path:
+    if path.startswith(("md:", "motherduck:")) or "://" in path:
+        where = path.partition(":")[0]
+        raise ProjectUnusableError(
+            f"The profile builds in {where}:…, which is no local file: choose a target with a DuckDB file with --target."
+        )
+    return (project / Path(path).expanduser()).resolve()

@@ -1,0 +1,137 @@
+"""A dbt project as its mutants see it: inputs, models with their compiled queries, tests, and what consumers read."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
+
+from reliability_platform.mutation.sql_text import Query
+
+VIEW = "view"
+
+
+@dataclass(frozen=True)
+class ProjectInput:
+    """A table that comes from outside: a seed, a table of a source, or files."""
+
+    key: str
+    """dbt's unique id; of files, the call that reads them."""
+    name: str
+    kind: str
+    """`seed`, `source` or `files`."""
+    relation: str
+    """As compiled queries name it."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that is built from its compiled query."""
+
+    key: str
+    name: str
+    relation: str
+    database: str
+    schema: str
+    identifier: str
+    materialized: str
+    query: Query
+    owner: str
+    has_contract: bool = False
+
+
+@dataclass(frozen=True)
+class DataTest:
+    """A data test with what dbt decides its result by."""
+
+    key: str
+    name: str
+    query: Query
+    severity: str
+    """`ERROR` or `WARN`."""
+    fail_calc: str
+    warn_if: str
+    error_if: str
+    limit: int | None
+    column: str
+    path: str
+
+    @property
+    def sql(self) -> Query:
+        """A query of one row: failures, whether it warns, whether it fails."""
+        before = f"select {self.fail_calc}, {self.fail_calc} {self.warn_if}, {self.fail_calc} {self.error_if} from ("
+        after = f"\n{'' if self.limit is None else f'limit {self.limit}'}) as dbt_internal_test"
+        first, *rest = self.query.parts
+        parts = [before + first, *rest]
+        return Query((*parts[:-1], parts[-1] + after))
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """Somebody who reads a model: an exposure, or everybody where none is declared."""
+
+    name: str
+    models: frozenset[str]
+    """Keys."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something of the project that is not judged, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """All of it, in the order in which it is built."""
+
+    name: str
+    inputs: tuple[ProjectInput, ...]
+    models: tuple[Model, ...]
+    tests: tuple[DataTest, ...]
+    consumers: tuple[Consumer, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+    _below: dict[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
+
+    def downstream(self, relation: str) -> tuple[Model, ...]:
+        """The models that are made from a relation, directly or through others, in the order in which they are built."""
+        if relation not in self._below:
+            touched = {relation}
+            for one in self.models:
+                if one.query.named & touched:
+                    touched.add(one.relation)
+            self._below[relation] = frozenset(touched - {relation})
+        return tuple(one for one in self.models if one.relation in self._below[relation])
+
+    @property
+    def read_by_consumers(self) -> dict[str, list[str]]:
+        """The relations that consumers read → the names of these."""
+        found: dict[str, list[str]] = {}
+        for one in self.models:
+            names = [consumer.name for consumer in self.consumers if one.key in consumer.models]
+            if names:
+                found[one.relation] = names
+        return found
+
+    def without(self, models: Mapping[str, str], tests: Mapping[str, str]) -> "Project":
+        """The project without some models and tests (keys → why)."""
+        out = [LeftOut(one.name, models[one.key]) for one in self.models if one.key in models]
+        out += [LeftOut(one.name, tests[one.key]) for one in self.tests if one.key in tests]
+        return replace(
+            self,
+            models=tuple(one for one in self.models if one.key not in models),
+            tests=tuple(one for one in self.tests if one.key not in tests),
+            left_out=(*self.left_out, *out),
+            _below={},
+        )
+
+
+def in_build_order(models: Iterable[Model]) -> tuple[Model, ...]:
+    """Each model after all that it reads; as they were where two of them read each other."""
+    by_relation = {one.relation: one for one in models}
+    graph = {name: sorted(one.query.named & (by_relation.keys() - {name})) for name, one in by_relation.items()}
+    try:
+        return tuple(by_relation[name] for name in TopologicalSorter(graph).static_order())
+    except CycleError:
+        return tuple(by_relation.values())

@@ -1,0 +1,136 @@
+"""What a table holds: a fingerprint that tells any change, and what a consumer sees of one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import duckdb
+
+from reliability_platform.mutation.columns import NAMED_AS_KEY, ValueKind, kind_of
+from reliability_platform.mutation.sql_text import quoted
+
+DECIMALS = 6
+"""Sums of floats differ in the last digits by the order of their terms."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Rows, columns with their types, and a sum of hashes that no order of rows changes."""
+
+    rows: int
+    columns: tuple[tuple[str, str], ...]
+    content: int
+    each: tuple[int, ...]
+    """Of each column by itself."""
+
+    def unlike(self, other: "Fingerprint") -> frozenset[str]:
+        """The columns that hold other values, or are not in both."""
+        mine, theirs = (
+            {name: (kind, at) for (name, kind), at in zip(one.columns, one.each, strict=True)} for one in (self, other)
+        )
+        return frozenset(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
+
+
+def columns_of(cursor: duckdb.DuckDBPyConnection, relation: str) -> tuple[tuple[str, str], ...]:
+    """Names and types."""
+    found = cursor.execute(f"describe select * from {relation}").fetchall()
+    return tuple((str(row[0]), str(row[1])) for row in found)
+
+
+def fingerprint(cursor: duckdb.DuckDBPyConnection, relation: str, without: Iterable[str] = ()) -> Fingerprint:
+    """Read all of a table once; `without` some columns, which are others each time they are built."""
+    columns = tuple(one for one in columns_of(cursor, relation) if one[0] not in without)
+    values = [
+        f"round({quoted(name)}, {DECIMALS})" if kind in ("DOUBLE", "FLOAT") else quoted(name) for name, kind in columns
+    ]
+    hashes = [f"sum(hash({one})::hugeint)" for one in ([", ".join(values)] if values else []) + values]
+    found = cursor.execute(f"select {', '.join(['count(*)', *hashes])} from {relation}").fetchone()
+    assert found is not None
+    rows, content, *each = (int(one or 0) for one in (*found, 0))
+    return Fingerprint(rows, columns, content, tuple(each[: len(columns)]))
+
+
+def is_summed(name: str, type_name: str) -> bool:
+    """Whether the sum of a column means anything to who reads it: of keys it does not."""
+    return kind_of(type_name) is ValueKind.NUMBER and NAMED_AS_KEY.search(name) is None
+
+
+@dataclass(frozen=True)
+class SumChange:
+    """A number that a consumer reads off a table, before and after."""
+
+    column: str
+    before: float | None
+    after: float | None
+
+    @property
+    def relative(self) -> float:
+        """By what share it changed; 1 where it came or went."""
+        if self.before == self.after:
+            return 0.0
+        if not self.before or self.after is None:
+            return 1.0
+        return abs(self.after - self.before) / abs(self.before)
+
+
+@dataclass(frozen=True)
+class TableChange:
+    """How a table that consumers read differs from that of the clean build."""
+
+    model: str
+    consumers: tuple[str, ...]
+    rows_before: int
+    rows_after: int
+    differing: int
+    """Rows that are not among the clean ones."""
+    measures: tuple[SumChange, ...]
+    """Sums of the numbers in it, those that changed."""
+    columns: tuple[str, ...]
+    """Columns that hold other values, came or went."""
+
+    @property
+    def size(self) -> float:
+        """How much of it is wrong, to put the worst first: 10 if it is empty, else the largest share by which rows or sums are
+        off, at most 5; where all of these agree, half of the share of rows that are others.
+        """
+        if not self.rows_after and self.rows_before:
+            return 10.0
+        moved = abs(self.rows_after - self.rows_before) / max(self.rows_before, 1)
+        numbers = max(moved, *(one.relative for one in self.measures), 0.0)
+        return max(min(5.0, numbers), 0.5 * self.differing / max(self.rows_after, 1))
+
+
+def compare(
+    cursor: duckdb.DuckDBPyConnection,
+    about: tuple[str, tuple[str, ...]],
+    relations: tuple[str, str],
+    fingerprints: tuple[Fingerprint, Fingerprint],
+) -> TableChange:
+    """A clean table and a changed one. `about` is the model with its consumers; pairs are (clean, changed)."""
+    (clean, changed), (before, after) = relations, fingerprints
+    unlike = before.unlike(after)
+    both = [one for one in before.columns if one in after.columns]
+    names = ", ".join(quoted(name) for name, _ in both)
+    differing = (
+        _one(cursor, f"select count(*) from (select {names} from {changed} except all select {names} from {clean})")
+        if both
+        else [after.rows]
+    )
+    numbers = [name for name, kind in both if name in unlike and is_summed(name, kind)]
+    sums = ", ".join(f"sum({quoted(name)})::double" for name in numbers)
+    pairs = [_one(cursor, f"select {sums} from {one}") if numbers else [] for one in (clean, changed)]
+    measures = (SumChange(name, was, now) for name, was, now in zip(numbers, *pairs, strict=True))
+    return TableChange(
+        model=about[0],
+        consumers=about[1],
+        rows_before=before.rows,
+        rows_after=after.rows,
+        differing=int(differing[0] or 0),
+        measures=tuple(one for one in measures if one.relative > 1e-9),
+        columns=tuple(sorted(unlike)),
+    )
+
+
+def _one(cursor: duckdb.DuckDBPyConnection, query: str) -> list[float | None]:
+    found = cursor.execute(query).fetchone()
+    assert found is not None
+    return list(found)

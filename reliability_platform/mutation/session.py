@@ -1,0 +1,183 @@
+"""One mutation test of a project from its folder to its outcomes."""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reliability_platform.counted import counted
+from reliability_platform.mutation.clean_build import CleanBuild, build_clean
+from reliability_platform.mutation.columns import InputTable, learn
+from reliability_platform.mutation.dbt_commands import DbtCommands
+from reliability_platform.mutation.direct_build import DirectBuild
+from reliability_platform.mutation.errors import ProjectUnusableError
+from reliability_platform.mutation.journal import Journal, default_folder
+from reliability_platform.mutation.mutants import Mutant, all_mutants, sample
+from reliability_platform.mutation.private_copy import PrivateFolder, Untouched, private_folder
+from reliability_platform.mutation.private_profile import PrivateProfile, ProfileChoice, make_private
+from reliability_platform.mutation.project import LeftOut, Project, ProjectInput
+from reliability_platform.mutation.score import Score
+from reliability_platform.mutation.trial import MutantOutcome, run_trial
+
+LEAST_SECONDS = 10.0
+TIMES_A_CLEAN_BUILD = 20
+"""A mutant that takes longer than so many clean builds, and than `LEAST_SECONDS`, is timed out."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for."""
+
+    project: Path
+    profile: ProfileChoice = field(default_factory=ProfileChoice)
+    variables: str | None = None
+    most: int = 1000
+    seed: int = 0
+    max_minutes: float | None = None
+    fresh: bool = False
+    """Whether what an earlier run has judged is judged again."""
+    workers: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
+    journal: Path = field(default_factory=default_folder)
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What came of it."""
+
+    project: Project
+    clean: CleanBuild
+    inputs: tuple[tuple[ProjectInput, InputTable], ...]
+    possible: int
+    """Mutants that there could have been."""
+    planned: int
+    outcomes: tuple[MutantOutcome, ...]
+    resumed: int
+    """Of these, those that an earlier run had judged."""
+    seed: int
+    seconds: float
+    """Of the trial, without the clean build."""
+
+    @property
+    def score(self) -> Score:
+        """Of all of it."""
+        return Score.of(self.outcomes)
+
+
+Tell = Callable[[str], None]
+Progress = Callable[[int, int], None]
+
+
+def _unheard(*_: object) -> None:
+    """For nobody."""
+
+
+def mutate(wanted: Wanted, tell: Tell = _unheard, progress: Progress = _unheard) -> Tested:
+    """Test a project. `tell` gets a line as each stage begins, `progress` how many of how many mutants are judged.
+
+    Raises `ProjectUnusableError` and its like where there is nothing to test.
+    """
+    folder = wanted.project.resolve()
+    with private_folder() as private:
+        profile = make_private(folder, wanted.profile, private)
+        untouched = Untouched.seen(folder, *profile.originals)
+        try:
+            tell("Building the project once on a private copy of its data")
+            dbt = DbtCommands(folder, private, profile.target, profile.name, wanted.variables)
+            clean = build_clean(dbt, profile, folder)
+            return _tested(wanted, private, profile, clean, tell, progress)
+        finally:
+            _refuse_touched(untouched)
+
+
+def _tested(
+    wanted: Wanted,
+    private: PrivateFolder,
+    profile: PrivateProfile,
+    clean: CleanBuild,
+    tell: Tell,
+    progress: Progress,
+) -> Tested:
+    build = DirectBuild(clean.project, profile.catalogs, profile.extensions, private.path)
+    with build.connection:
+        unread = build.read_in(wanted.project.resolve())
+        began = time.monotonic()
+        build.project = clean.project.without(*build.settle())
+        clean_seconds = time.monotonic() - began
+        project = _with_notes(build.project, profile.notes, unread)
+        inputs = [
+            (one, learn(build.connection, build.clean_relation(one))) for one in project.inputs if one.key not in unread
+        ]
+        possible = all_mutants(inputs, wanted.seed)
+        mutants = sample(possible, wanted.most, wanted.seed)
+        if not mutants:
+            raise ProjectUnusableError(
+                f"Nothing feeds the project {project.name}: no seed, no table of a source in the profile's database and no file "
+                "that its models read holds a row. Load the sources, or name another --target."
+            )
+        tell(f"Breaking {counted(len(inputs), 'input')} in {counted(len(mutants), 'way')}")
+        began = time.monotonic()
+        outcomes, resumed = _judged(wanted, build, mutants, clean_seconds, progress)
+        return Tested(
+            project=project,
+            clean=clean,
+            inputs=tuple(inputs),
+            possible=len(possible),
+            planned=len(mutants),
+            outcomes=tuple(outcomes),
+            resumed=resumed,
+            seed=wanted.seed,
+            seconds=time.monotonic() - began,
+        )
+
+
+def _judged(
+    wanted: Wanted,
+    build: DirectBuild,
+    mutants: list[Mutant],
+    clean_seconds: float,
+    progress: Progress,
+) -> tuple[list[MutantOutcome], int]:
+    journal = Journal(wanted.journal, build, mutants)
+    before = [] if wanted.fresh else journal.read()
+    known = {one.mutant.key for one in before}
+    done = len(known)
+
+    def ended(outcome: MutantOutcome) -> None:
+        nonlocal done
+        done += 1
+        journal.note(outcome)
+        progress(done, len(mutants))
+
+    finished = False
+    try:
+        found = run_trial(
+            build,
+            [one for one in mutants if one.key not in known],
+            workers=wanted.workers,
+            seconds_each=max(LEAST_SECONDS, TIMES_A_CLEAN_BUILD * clean_seconds),
+            until=None if wanted.max_minutes is None else time.monotonic() + 60 * wanted.max_minutes,
+            tell=ended,
+        )
+        finished = len(found) + len(before) == len(mutants)
+    finally:
+        journal.close(finished=finished)
+    order = {one.key: at for at, one in enumerate(mutants)}
+    return sorted([*before, *found], key=lambda one: order[one.mutant.key]), len(before)
+
+
+def _with_notes(project: Project, notes: Iterable[str], unread: dict[str, str]) -> Project:
+    from dataclasses import replace
+
+    names = {one.key: one.name for one in project.inputs}
+    out = [LeftOut(names[key], f"it cannot be read ({why})") for key, why in unread.items()]
+    return replace(project, notes=tuple(notes), left_out=(*project.left_out, *out), _below={})
+
+
+def _refuse_touched(untouched: Untouched) -> None:
+    changed = untouched.changed()
+    if changed:
+        raise ProjectUnusableError(
+            f"{counted(len(changed), 'file')} of the project changed while it was tested, {changed[0]} first: a Python model or a hook of "
+            "the project writes there, or somebody else does. Nothing else was written."
+        )
