@@ -262,6 +262,9 @@ class Settings(BaseModel):
     operations_url: str | None = None
     """Where the operations store is, as postgresql://user:password@host/database; by default SQLite in the home folder. Homes
     may share a database: each has a schema of its own in it."""
+    dagster_url: str | None = None
+    """Where Dagster keeps its runs, events and ticks, as postgresql://user:password@host/database; by default SQLite in the
+    home folder. Each home has a schema of its own there, beside that of its operations store."""
     installation: str = Field(default="local", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
     """What this installation is called in what it tells others: the namespace of its lineage events."""
     openlineage_url: str | None = None
@@ -389,6 +392,7 @@ class Settings(BaseModel):
             update={
                 "home": home,
                 "operations_url": None,
+                "dagster_url": None,
                 "snapshot_url": None,
                 "openlineage_url": None,
                 "alert_urls": (),

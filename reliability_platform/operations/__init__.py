@@ -1,5 +1,12 @@
 """The operations store: check results, incidents, ledgers. Its tables, and the one way to open it."""
 
-from reliability_platform.operations.engine import operations_engine, store_error, store_url, unusable_folder
+from reliability_platform.operations.engine import (
+    dagster_engine,
+    dagster_schema,
+    operations_engine,
+    store_error,
+    store_url,
+    unusable_folder,
+)
 
-__all__ = ["operations_engine", "store_error", "store_url", "unusable_folder"]
+__all__ = ["dagster_engine", "dagster_schema", "operations_engine", "store_error", "store_url", "unusable_folder"]

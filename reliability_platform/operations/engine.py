@@ -4,28 +4,28 @@ import os
 import re
 import sqlite3
 from contextlib import suppress
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, make_url
-from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import URL, Engine, ExceptionContext, event
 from sqlalchemy.pool import QueuePool
 
 from reliability_platform.causes import DAMAGE, HELD, LIMIT, NO_RIGHTS, NO_ROOM, Cause, cause_of_number
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
 from reliability_platform.home_path import rename_former_folders
-from reliability_platform.operations.identity import identify
-from reliability_platform.operations.postgresql import Installation, set_path
+from reliability_platform.operations.address import parsed, usable
+from reliability_platform.operations.identity import home_id, identify
+from reliability_platform.operations.postgresql import Installation
 from reliability_platform.operations.reuse import reuse_untouched
 from reliability_platform.operations.schema import ensure_schema
+from reliability_platform.operations.server import server_engine
 from reliability_platform.operations.tables import metadata, operations_version
 from reliability_platform.room import room_at
 from reliability_platform.settings import Settings, variable
 
 BUSY_TIMEOUT_MILLISECONDS = 30_000
-OPERATIONS_URL = variable("operations_url")
+OPERATIONS_URL, DAGSTER_URL = variable("operations_url"), variable("dagster_url")
 RESTORED = "`reliability restore --damaged` puts it back"
 """The home's own store must not be moved away: nothing is published beside a new one."""
 _NO_TABLE = re.compile(r"no such table: (\w+)")
@@ -48,8 +48,6 @@ _SQLITE: tuple[tuple[str, Cause], ...] = (
 """What SQLite's codes mean, by their beginning. SQLITE_CANTOPEN and the other SQLITE_IOERR mean anything: for these the
 system is asked."""
 _PROBE_BYTES = 1 << 16
-DATABASES = {"sqlite": "pysqlite", "postgresql": "psycopg"}
-"""What a store may be in, and with which driver where the URL names none."""
 
 
 def store_error(
@@ -102,63 +100,6 @@ def _what_the_system_says(file: Path) -> OSError | None:
     return None
 
 
-def _usable(url: URL, **options: Any) -> Engine:
-    """An engine for a URL. Raises `UsageError` in words without the URL: it may hold a password."""
-    database, _, driver = url.drivername.partition("+")
-    try:
-        engine = create_engine(url, **options)
-    except NoSuchModuleError:
-        raise UsageError(
-            f"{OPERATIONS_URL} names a driver {driver!r} that SQLAlchemy does not know for {database}: write {database}://."
-        ) from None
-    except ImportError as error:
-        raise EnvironmentUnusableError(
-            f"{OPERATIONS_URL} needs the driver {error.name or driver}, which is not installed: "
-            "pip install 'reliability-platform[postgres]'."
-        ) from None
-    except (SQLAlchemyError, ValueError, TypeError):
-        raise _no_url() from None
-    _refuse_memory(engine.url)
-    event.listen(engine, "handle_error", _in_words)
-    return engine
-
-
-def _parsed(said: str) -> URL:
-    """The URL of a setting, with the driver that the platform brings. Raises `UsageError` in words without the URL."""
-    scheme, between, rest = said.partition("://")
-    database, plus, driver = scheme.partition("+")
-    if not between or not re.fullmatch(r"[A-Za-z0-9_+.-]{1,40}", scheme):  # without a scheme it is all of the URL
-        raise _no_url()
-    known = {"postgres": "postgresql"}.get(database, database)
-    if known not in DATABASES:
-        alike = get_close_matches(database.lower(), DATABASES, n=1)
-        better = f": write {alike[0]}://" if alike else ""
-        raise UsageError(
-            f"{OPERATIONS_URL} names a database {database!r}, and the store is one of SQLite or PostgreSQL{better}."
-        )
-    try:
-        return make_url(f"{known}{plus or '+'}{driver or DATABASES[known]}://{rest}")
-    except (SQLAlchemyError, ValueError):
-        raise _no_url() from None
-
-
-def _no_url() -> UsageError:
-    return UsageError(
-        f"{OPERATIONS_URL} is no URL of a database: write it as in postgresql://user:password@host/database, or unset it "
-        "for SQLite in the home."
-    )
-
-
-def _refuse_memory(url: URL) -> None:
-    """SQLite in memory is another store for each connection: tables that were just made would not be there."""
-    in_memory = url.database in (None, "", ":memory:", "file::memory:") or "memory" in url.query.get("mode", ())
-    if url.get_backend_name() == "sqlite" and in_memory:
-        raise UsageError(
-            f"{OPERATIONS_URL} names a SQLite database in memory, which ends with each connection: name a file, as in "
-            "sqlite:////var/lib/reliability/operations.sqlite, or unset it for the one in the home."
-        )
-
-
 def store_url(settings: Settings) -> URL:
     """Where the store is; by parts where it is a file of the home: a `?` or a `%` in its path would be read as the URL's own.
 
@@ -166,28 +107,22 @@ def store_url(settings: Settings) -> URL:
     """
     if settings.operations_url is None:
         return URL.create("sqlite", database=str(settings.home / "operations.sqlite"))
-    return _parsed(settings.operations_url)
+    return parsed(OPERATIONS_URL, settings.operations_url)
 
 
 def _in_words(context: ExceptionContext) -> None:
     """SQLAlchemy's hook: let an error out as the platform's own where it is about the store and not a statement."""
     error, engine = context.original_exception, context.engine
-    if isinstance(error, sqlite3.Error):
-        file = Path(engine.url.database or "") if engine else Path()
-        lost = _NO_TABLE.fullmatch(str(error))
-        # SQLite has begun an empty file in the place of one that is gone; a new one has no version, and is asked for it first.
-        if lost is not None and lost[1] in metadata.tables.keys() - {operations_version.name}:
-            raise EnvironmentUnusableError(
-                f"The operations store {file} lacks its table {lost[1]}: {RESTORED}."
-            ) from error
-        ours = store_error(error, file)
-        if ours is not None:
-            raise ours from error
-    elif context.connection is None and engine is not None:  # it was about to connect
-        raise EnvironmentUnusableError(
-            f"The operations store at {engine.url.host or engine.url.drivername} cannot be reached "
-            f"({type(error).__name__}): look whether it runs, and at user, password and database in {OPERATIONS_URL}."
-        ) from error
+    if not isinstance(error, sqlite3.Error):
+        return
+    file = Path(engine.url.database or "") if engine else Path()
+    lost = _NO_TABLE.fullmatch(str(error))
+    # SQLite has begun an empty file in the place of one that is gone; a new one has no version, and is asked for it first.
+    if lost is not None and lost[1] in metadata.tables.keys() - {operations_version.name}:
+        raise EnvironmentUnusableError(f"The operations store {file} lacks its table {lost[1]}: {RESTORED}.") from error
+    ours = store_error(error, file)
+    if ours is not None:
+        raise ours from error
 
 
 def operations_engine(settings: Settings, *, begin: bool = False) -> Engine:
@@ -204,7 +139,7 @@ def operations_engine(settings: Settings, *, begin: bool = False) -> Engine:
     _make_folder(settings)
     if url.get_backend_name() == "postgresql":
         installation = Installation.of(settings)
-        engine = _of_server(url, installation.schema)
+        engine = server_engine(OPERATIONS_URL, url, installation.schema)
         ensure_schema(engine, installation, begin=begin)
         return engine
     if not begin:
@@ -216,14 +151,24 @@ def operations_engine(settings: Settings, *, begin: bool = False) -> Engine:
     return engine
 
 
-@lru_cache(maxsize=32)
-def _of_server(url: URL, schema: str) -> Engine:
-    """The engine of an installation for the whole process."""
-    engine = _usable(url, pool_pre_ping=True, max_overflow=-1, pool_use_lifo=True)
-    event.listen(engine, "connect", lambda connection, _record: set_path(connection, schema))
-    # A connection is the parent's: what a fork said on it, the parent would read as an answer.
-    os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))
-    return engine
+def dagster_engine(settings: Settings) -> Engine | None:
+    """The engine of Dagster's own tables where they are in a server, in a schema beside that of the home's; else None.
+
+    Raises `UsageError` for a setting that names no server.
+    """
+    if settings.dagster_url is None:
+        return None
+    url = parsed(DAGSTER_URL, settings.dagster_url)
+    if url.get_backend_name() != "postgresql":
+        raise UsageError(f"{DAGSTER_URL} names no PostgreSQL server: unset it for SQLite in the home.")
+    return server_engine(DAGSTER_URL, url, dagster_schema(settings))
+
+
+def dagster_schema(settings: Settings) -> str:
+    """The schema of a server that has Dagster's tables of this home."""
+    if home_id(settings) is None:  # a home gets its identity together with its store
+        identify(settings, operations_engine(settings))
+    return f"{Installation.of(settings).schema}_dagster"
 
 
 @lru_cache(maxsize=32)
@@ -231,7 +176,8 @@ def _of_file(url: URL) -> Engine:
     """The engine of a file for the whole process: it knows the texts of what was asked before, and its connections stay
     open, which takes 4 of 5 ms from a small transaction (a landing day has 112).
     """
-    engine = _usable(url, poolclass=QueuePool, max_overflow=-1, pool_use_lifo=True)
+    engine = usable(OPERATIONS_URL, url, poolclass=QueuePool, max_overflow=-1, pool_use_lifo=True)
+    event.listen(engine, "handle_error", _in_words)
     reuse_untouched(engine)
     event.listen(engine, "connect", _prepare)
     return engine

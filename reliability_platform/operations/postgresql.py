@@ -7,7 +7,6 @@ tables as it does on SQLite, and the next one that somebody writes is apart from
 import uuid
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.schema import CreateSchema
@@ -78,14 +77,6 @@ class Installation:
         """Write down whose the tables are, in the transaction that made them."""
         if connection.scalar(select(homes.c.id).where(homes.c.id == self.home)) is None:
             connection.execute(insert(homes).values(id=self.home))
-
-
-def set_path(connection: Any, schema: str) -> None:
-    """Let a new connection of the driver look into this schema alone, whatever becomes of its transactions."""
-    before, connection.autocommit = connection.autocommit, True
-    with connection.cursor() as cursor:
-        cursor.execute(f'set search_path to "{schema}"')
-    connection.autocommit = before
 
 
 def _former_homes(connection: Connection) -> set[str] | None:

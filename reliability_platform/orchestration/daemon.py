@@ -1,7 +1,6 @@
 """Dagster's daemon: the program that `reliability dev` starts. Its sensors are woken by what is new (`waking.py`)."""
 
 import threading
-from pathlib import Path
 from typing import Any, cast
 
 import dagster._daemon.controller
@@ -28,8 +27,8 @@ what is new ends the wait."""
 def waker() -> Waker:
     """Of the home that the environment names."""
     settings = load_settings()
-    engine, runs = operations_engine(settings), settings.dagster_home / "history" / "runs.db"
-    return Waker(lambda: newest(engine, Path(runs)))
+    engine = operations_engine(settings)
+    return Waker(lambda: newest(settings, engine))
 
 
 def woken(waker: Waker) -> type[SensorDaemon]:

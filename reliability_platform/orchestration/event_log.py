@@ -5,9 +5,9 @@ A month's backfill writes some 2,500 events of assets; kept open it is 1.4 ms. I
 well. What comes together goes together, 0.2 ms each.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from dagster import DagsterEventType, EventLogEntry
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, AssetKeyTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log import ConsolidatedSqliteEventLogStorage
 from sqlalchemy import Connection, Engine
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects import sqlite
 
 from reliability_platform.orchestration.kept_engines import kept_connection, kept_engine
 from reliability_platform.orchestration.run_endings import RunEndings
@@ -26,53 +27,48 @@ from reliability_platform.orchestration.run_endings import RunEndings
 EVENTS_AT_ONCE = 500
 """So many events are one transaction: readers and other writers never wait long."""
 
-_record = insert(AssetCheckExecutionsTable)
-RECORD_RESULT = _record.on_conflict_do_update(
-    index_elements=["asset_key", "check_name", "run_id", "partition"],
-    set_={
-        name: _record.excluded[name]
-        for name in (
-            "execution_status",
-            "evaluation_event",
-            "evaluation_event_timestamp",
-            "evaluation_event_storage_id",
-        )
-    },
-)
-"""As Dagster has it: one record per run, check and partition, which a later result of the same run replaces."""
+Insert = Callable[[sqlalchemy.Table], Any]
+"""The `insert` of a dialect: both have the same `on_conflict_do_update`."""
 
 
-class PooledSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
-    """The consolidated SQLite event log on one pooled engine per process."""
+@cache
+def _result_recorded(insert: Insert) -> Any:
+    """As Dagster has it: one record per run, check and partition, which a later result of the same run replaces."""
+    record = insert(AssetCheckExecutionsTable)
+    values = ("execution_status", "evaluation_event", "evaluation_event_timestamp", "evaluation_event_storage_id")
+    return record.on_conflict_do_update(
+        index_elements=["asset_key", "check_name", "run_id", "partition"],
+        set_={name: record.excluded[name] for name in values},
+    )
 
-    @cached_property
-    def _endings(self) -> RunEndings:
-        return RunEndings(Path(self._base_dir))
 
-    @property
-    def _engine(self) -> Engine:
-        return kept_engine(self._conn_string)
+class StoredTogether(SqlEventLogStorage):
+    """What an event log in SQLite and one in a server have in common here: what comes together is stored together, and what
+    could not be stored is told beside it. Stands before the storage among the bases.
+    """
 
-    @contextmanager
-    def _connect(self) -> Iterator[Connection]:
-        with kept_connection(self._conn_string) as connection:
-            yield connection
+    insert: Insert
+    endings: RunEndings
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event; that it could not be is told beside it."""
-        with self._endings.told_if_it_fails(event.run_id):
-            super().store_event(event)
+        with self.endings.told_if_it_fails(event.run_id):
+            super().store_event(event)  # type: ignore[safe-super]
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events that came together: a statement for all of a table instead of some for each event."""
-        with self._endings.told_if_it_fails(events[0].run_id if events else None):
+        with self.endings.told_if_it_fails(events[0].run_id if events else None):
             for start in range(0, len(events), EVENTS_AT_ONCE):
                 self._store_together(events[start : start + EVENTS_AT_ONCE])
 
     def _store_together(self, events: Sequence[EventLogEntry]) -> None:
         rows = [self._event_to_row(event) for event in events]
-        stored = insert(SqlEventLogStorageTable).returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
-        with self._connect() as connection:
+        stored = (
+            type(self)
+            .insert(SqlEventLogStorageTable)
+            .returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
+        )
+        with self.index_transaction() as connection:
             ids: Sequence[int] = connection.execute(stored, rows).scalars().all()
             of_assets = [(event, at) for event, at in zip(events, ids, strict=True) if _is_of_an_asset(event)]
             self._store_of_assets(connection, of_assets)
@@ -82,7 +78,7 @@ class PooledSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
                 if _is_result(event)
             ]
             if records:
-                connection.execute(RECORD_RESULT, records)
+                connection.execute(_result_recorded(type(self).insert), records)
         # What Dagster stores of the other events of checks it stores in a transaction of its own.
         for event, at in zip(events, ids, strict=True):
             if event.is_dagster_event and event.dagster_event_type in ASSET_CHECK_EVENTS and not _is_result(event):
@@ -97,8 +93,28 @@ class PooledSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
             assert key is not None
             last.setdefault(key.to_string(), {}).update(self._get_asset_entry_values(event, at, True))
         for name, values in last.items():
-            made = insert(AssetKeyTable).values(asset_key=name, **values)
+            made = type(self).insert(AssetKeyTable).values(asset_key=name, **values)
             connection.execute(made.on_conflict_do_update(index_elements=["asset_key"], set_=values))
+
+
+class PooledSqliteEventLogStorage(StoredTogether, ConsolidatedSqliteEventLogStorage):
+    """The consolidated SQLite event log on one pooled engine per process."""
+
+    insert = staticmethod(sqlite.insert)
+
+    @cached_property
+    def endings(self) -> RunEndings:  # type: ignore[override]
+        """What could not be stored is told beside the file."""
+        return RunEndings(Path(self._base_dir))
+
+    @property
+    def _engine(self) -> Engine:
+        return kept_engine(self._conn_string)
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        with kept_connection(self._conn_string) as connection:
+            yield connection
 
     def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:  # noqa: ARG002
         """Asked by Dagster for each event of an asset; the schema is brought to its version when the storage is opened."""

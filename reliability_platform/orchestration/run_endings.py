@@ -88,16 +88,42 @@ class RunEndings:
 def endings_of(instance: DagsterInstance) -> RunEndings:
     """The files of an instance."""
     storage = instance.run_storage
-    if isinstance(storage, WordLeavingSqliteRunStorage):
+    if isinstance(storage, WordLeaving):
         return storage.endings
     return RunEndings(Path(instance.root_directory))
 
 
-class WordLeavingSqliteRunStorage(KeptConnections, SqliteRunStorage):
-    """Dagster's run storage in SQLite that takes the room when a run is made, and leaves word when it cannot write."""
+class WordLeaving:
+    """What takes the room when a run is made, and leaves word when it cannot be written. Stands before the storage among the
+    bases.
+    """
+
+    endings: RunEndings
+
+    def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
+        """Make a run, once there is the room for its word."""
+        self.endings.reserve(dagster_run.run_id)
+        try:
+            made: DagsterRun = super().add_run(dagster_run)  # type: ignore[misc]
+        except BaseException:
+            self.endings.forget(dagster_run.run_id)
+            raise
+        return made
+
+    def handle_run_event(self, run_id: str, event: DagsterEvent, update_timestamp: Any = None) -> None:
+        """Record a change of a run's state."""
+        with self.endings.told_if_it_fails(run_id):
+            super().handle_run_event(run_id, event, update_timestamp)  # type: ignore[misc]
+        status = EVENT_TYPE_TO_PIPELINE_RUN_STATUS.get(event.event_type)
+        # Of one that was ended for it (by the next command, by the daemon), the word is still to be read.
+        if status is DagsterRunStatus.SUCCESS or (status in FINISHED_STATUSES and self.endings.told(run_id) is None):
+            self.endings.forget(run_id)
+
+
+class WordLeavingSqliteRunStorage(WordLeaving, KeptConnections, SqliteRunStorage):
+    """Dagster's run storage in SQLite."""
 
     last_table = "instance_info"
-    endings: RunEndings
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
@@ -106,21 +132,3 @@ class WordLeavingSqliteRunStorage(KeptConnections, SqliteRunStorage):
         made: Self = cls.opened(home / "history", "runs", inst_data)
         made.endings = RunEndings(home)
         return made
-
-    def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
-        """Make a run, once there is the room for its word."""
-        self.endings.reserve(dagster_run.run_id)
-        try:
-            return super().add_run(dagster_run)
-        except BaseException:
-            self.endings.forget(dagster_run.run_id)
-            raise
-
-    def handle_run_event(self, run_id: str, event: DagsterEvent, update_timestamp: Any = None) -> None:
-        """Record a change of a run's state."""
-        with self.endings.told_if_it_fails(run_id):
-            super().handle_run_event(run_id, event, update_timestamp)
-        status = EVENT_TYPE_TO_PIPELINE_RUN_STATUS.get(event.event_type)
-        # Of one that was ended for it (by the next command, by the daemon), the word is still to be read.
-        if status is DagsterRunStatus.SUCCESS or (status in FINISHED_STATUSES and self.endings.told(run_id) is None):
-            self.endings.forget(run_id)

@@ -5,11 +5,8 @@ an idle daemon a twentieth of a core on looking. What is new is a result of a ch
 or the end of a run: five numbers at the ends of indexes, read twice a second without Dagster, 0.3 ms each time.
 """
 
-import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
-from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Engine, func, select
@@ -17,6 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reliability_platform.errors import PlatformError
 from reliability_platform.operations.tables import check_results, incident_timeline
+from reliability_platform.service.queries.dagster_storage import Kept, dagster_rows
+from reliability_platform.settings import Settings
 
 WOKEN = frozenset({"incident_sensor", "remediation_sensor", "alert_sensor"})
 """The sensors that act upon what is new. Any other looks at its own interval."""
@@ -41,15 +40,15 @@ class Waiting(Protocol):
         """Whether it is time to end."""
 
 
-def newest(engine: Engine, runs: Path) -> Newest | None:
+def newest(settings: Settings, engine: Engine) -> Newest | None:
     """What was written last: another answer than before says that there is something new. None if it cannot be told now."""
     try:
         with engine.connect() as connection:
             written = tuple(connection.execute(_WRITTEN).one())
-        with closing(sqlite3.connect(f"{runs.as_uri()}?mode=ro", uri=True)) as file:
-            return (*written, *file.execute(_ENDED).fetchone())
-    except (SQLAlchemyError, PlatformError, sqlite3.Error):
+        ended = dagster_rows(settings, Kept.RUNS, _ENDED)
+    except (SQLAlchemyError, PlatformError):
         return None  # the sensors tell of it at their own interval
+    return (*written, *ended[0]) if ended else None
 
 
 class Waker:

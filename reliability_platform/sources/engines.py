@@ -301,7 +301,7 @@ def _errors_of_postgresql() -> tuple[type[Exception], ...]:
         import psycopg
     except ImportError:
         raise EnvironmentUnusableError(
-            "A source in PostgreSQL needs psycopg: install the platform with its extra `postgresql`."
+            "A source in PostgreSQL needs psycopg: install the platform with its extra `postgres`."
         ) from None
     return (psycopg.Error,)
 

@@ -210,7 +210,7 @@ def test_psycopg_is_asked_for_where_it_is_missing(home: Settings, monkeypatch: p
     """The driver is an extra: most projects have no PostgreSQL."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
     declare(monkeypatch, Server("postgresql", "shop", host="127.0.0.1", port=9))
-    assert "needs psycopg: install the platform with its extra `postgresql`" in ask(home).trouble
+    assert "needs psycopg: install the platform with its extra `postgres`" in ask(home).trouble
 
 
 def test_a_server_over_tls_is_verified_before_it_hears_anything(

@@ -44,17 +44,17 @@ def test_a_wait_ends_with_the_event_and_goes_on_where_nothing_can_be_read() -> N
 def test_results_entries_and_ends_of_runs_are_new(tmp_path: Path) -> None:
     """Each is what a sensor waits for; a heartbeat, which is written into the file of the runs as well, is not."""
     settings = load_settings(tmp_path)
-    engine, runs = operations_engine(settings, begin=True), settings.dagster_home / "history" / "runs.db"
-    assert newest(engine, runs) is None
+    engine = operations_engine(settings, begin=True)
+    assert newest(settings, engine) is None
     with platform_instance(settings) as instance:
-        seen = [newest(engine, runs)]
-        assert newest(engine, runs) == seen[-1]
+        seen = [newest(settings, engine)]
+        assert newest(settings, engine) == seen[-1]
         CheckStore(engine).record([passed("bronze_orders__batch_completeness")])
-        seen.append(newest(engine, runs))
+        seen.append(newest(settings, engine))
         run = instance.create_run_for_job(dg.job(name="any")(lambda: None))
-        assert newest(engine, runs) == seen[-1]
+        assert newest(settings, engine) == seen[-1]
         instance.report_run_failed(run)
-        seen.append(newest(engine, runs))
+        seen.append(newest(settings, engine))
     assert None not in seen
     assert len(set(seen)) == len(seen)
 

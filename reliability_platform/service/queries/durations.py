@@ -16,7 +16,7 @@ from reliability_platform.operations.tables import (
     stage_durations,
 )
 from reliability_platform.service.queries.answer import QueryAnswer
-from reliability_platform.service.queries.dagster_storage import dagster_rows
+from reliability_platform.service.queries.dagster_storage import Kept, dagster_rows
 from reliability_platform.service.queries.runs import last_run
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import KILLED, RUNNING, BuildJournal
@@ -141,7 +141,7 @@ def step_counts(settings: Settings) -> StepCounts | None:
     """From Dagster's own log; None where there is none yet."""
     counted = "(select count(*) from event_logs where dagster_event_type = '{}')"
     query = f"select {counted.format('STEP_START')}, {counted.format('STEP_RESTARTED')}"
-    for started, again in dagster_rows(settings.dagster_home / "event_log.db", query):
+    for started, again in dagster_rows(settings, Kept.EVENTS, query):
         return StepCounts(started=started + again, tried_again=again)
     return None
 

@@ -11,7 +11,7 @@ from typing import Any
 from reliability_platform.formats import moment
 from reliability_platform.service.queries.answer import QueryAnswer
 from reliability_platform.service.queries.cron import last_turn
-from reliability_platform.service.queries.dagster_storage import dagster_rows
+from reliability_platform.service.queries.dagster_storage import Kept, dagster_rows
 from reliability_platform.settings import Settings
 
 BEATS_WITHIN = timedelta(minutes=5)
@@ -106,11 +106,10 @@ def is_alive(settings: Settings, now: datetime) -> bool:
 
 def heartbeats(settings: Settings, now: datetime) -> Heartbeats:
     """Of the home's own Dagster; empty where none ever ran."""
-    runs, ticks = settings.dagster_home / "history" / "runs.db", settings.dagster_home / "schedules" / "schedules.db"
-    beats = dagster_rows(runs, "select daemon_type, timestamp from daemon_heartbeats order by 1")
+    beats = dagster_rows(settings, Kept.RUNS, "select daemon_type, timestamp from daemon_heartbeats order by 1")
     on = [
         (body["origin"]["job_name"], body["job_specific_data"] or {}, last)
-        for text, last in dagster_rows(ticks, _INSTIGATORS)
+        for text, last in dagster_rows(settings, Kept.TICKS, _INSTIGATORS)
         if not (body := json.loads(text))["status"]["__enum__"].endswith(OFF)
     ]
     return Heartbeats(
@@ -138,8 +137,10 @@ def _by_name(one: tuple[str, Any, Any]) -> str:
     return one[0]
 
 
-def _utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+def _utc(moment: str | datetime) -> datetime:
+    """A moment as SQLite has it, or a server."""
+    found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return found.replace(tzinfo=UTC)
 
 
 def _daemon(name: str, at: datetime, now: datetime) -> DaemonHeartbeat:
