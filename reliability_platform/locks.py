@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
@@ -19,6 +20,13 @@ from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
 FOREVER = -1.0
 LOOK_AGAIN_SECONDS = 0.05
 LOOK_SECONDS = 0.001
+
+
+class Held(Protocol):
+    """A lock that this process has."""
+
+    def release(self, force: bool = False) -> None:
+        """Let go of it, once as often as it was taken; with `force` for good."""
 
 
 def _reentrant(path: Path) -> FileLock:

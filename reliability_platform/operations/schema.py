@@ -10,7 +10,7 @@ from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.operations.postgresql import Installation
 from reliability_platform.operations.tables import metadata, operations_version
 
-HEAD = "0013"
+HEAD = "0014"
 MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITE_LOCK = {"sqlite": "begin immediate", "postgresql": "select pg_advisory_xact_lock(5715001)"}
 """Held until the end of the transaction, so that of processes that open a store at once only one changes it."""

@@ -30,6 +30,18 @@ MAX_REASON = 500
 
 operations_version = Table("operations_version", metadata, Column("version_num", String(32), primary_key=True))
 
+# The warehouse's lease
+
+leases = Table(
+    "leases",
+    metadata,
+    # Where the store is in a server. Of a home with its store in a file the lease is a file as well.
+    Column("name", String(40), primary_key=True),
+    Column("token", BigInteger, nullable=False),
+    Column("holder", String(200), nullable=False),
+    Column("taken_at", UtcDateTime, nullable=False),
+)
+
 # Days
 
 simulated_days = Table(

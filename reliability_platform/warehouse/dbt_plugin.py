@@ -18,12 +18,11 @@ from duckdb.sqltypes import VARCHAR
 
 from reliability_platform.home_path import checked
 from reliability_platform.json_text import fault_of
-from reliability_platform.locks import is_ours
 from reliability_platform.settings import keep_private, load_settings
 from reliability_platform.warehouse.build_rules import note_build_rules
 from reliability_platform.warehouse.corrected import note_corrected
 from reliability_platform.warehouse.fitting import fit_tables
-from reliability_platform.warehouse.lease import take_lease
+from reliability_platform.warehouse.lease import is_held, take_lease
 
 
 def _landing_days() -> tuple[date, date]:
@@ -50,6 +49,5 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         # Whoever starts dbt from the shell is told of a misspelt setting, too.
         self._settings = settings = load_settings(home)
         keep_private(settings)
-        lease = home / Path(creds.path).with_suffix(".lease").name
-        if not is_ours(lease):
-            take_lease(lease, settings.lease_timeout_seconds)
+        if not is_held(settings):
+            take_lease(settings)

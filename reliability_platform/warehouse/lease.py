@@ -1,27 +1,61 @@
 """One lease on the warehouse: whoever opens the DuckDB file holds it, and the others wait for their turn.
 
-DuckDB lets one process write and then nobody else may open the file, not even to read.
+DuckDB lets one process write and then nobody else may open the file, not even to read. The lease is a lock of a file, or in
+the server that has the operations store: then several hosts may work on one home.
 """
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from reliability_platform.causes import NO_RIGHTS, NO_ROOM, cause_in
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
-from reliability_platform.locks import locked, take
+from reliability_platform.locks import Held, is_ours, take
+from reliability_platform.operations import operations_engine, store_url
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.failures import damaged, is_damage
 
 if TYPE_CHECKING:
     import duckdb  # 80 ms of CPU, and whoever looks at an incident opens no warehouse
 
+    from reliability_platform.operations.server_lease import ServerLease
 
-def take_lease(path: Path, wait_seconds: float) -> None:
-    """Wait for the lease and hold it until the process ends."""
-    take(path, _busy(wait_seconds), wait_seconds=wait_seconds, reentrant=True)
+
+def take_lease(settings: Settings) -> Held:
+    """Wait for the lease and hold it until it is released or the process ends. Re-entrant within a process."""
+    seconds = settings.lease_timeout_seconds
+    in_server = _in_server(settings)
+    if in_server is not None:
+        return in_server.take(seconds, _busy(seconds))
+    return take(settings.lease, _busy(seconds), wait_seconds=seconds, reentrant=True)
+
+
+def is_held(settings: Settings) -> bool:
+    """Whether this process holds the lease of the home already: as a file first, for that is what an oracle or a clone has, of
+    which the environment does not know that its store is another one.
+    """
+    if is_ours(settings.lease):
+        return True
+    in_server = _in_server(settings)
+    return in_server is not None and in_server.is_held
+
+
+def confirm_lease(settings: Settings) -> None:
+    """Call under the lease, before something is written that others read: raises `HomeBusyError` if this process was stopped
+    for so long that another one has it now. The kernel takes no lock of a file from a process that lives.
+    """
+    in_server = _in_server(settings)
+    if in_server is not None and in_server.is_held:
+        in_server.confirm()
+
+
+def _in_server(settings: Settings) -> "ServerLease | None":
+    if settings.operations_url is None or store_url(settings).get_backend_name() != "postgresql":
+        return None
+    from reliability_platform.operations.server_lease import server_lease
+
+    return server_lease(operations_engine(settings), settings.lease_silence_seconds)
 
 
 def _busy(waited_seconds: float) -> str:
@@ -31,10 +65,14 @@ def _busy(waited_seconds: float) -> str:
     )
 
 
-def warehouse_lease(settings: Settings) -> AbstractContextManager[None]:
+@contextmanager
+def warehouse_lease(settings: Settings) -> Iterator[None]:
     """Hold the warehouse for the length of the block. Re-entrant within a process."""
-    seconds = settings.lease_timeout_seconds
-    return locked(settings.lease, _busy(seconds), wait_seconds=seconds, reentrant=True)
+    held = take_lease(settings)
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def hurried(settings: Settings, seconds: float) -> Settings:
@@ -53,6 +91,8 @@ def open_when_free(settings: Settings, *, read_only: bool) -> "duckdb.DuckDBPyCo
     deadline = time.monotonic() + patience
     while True:
         try:
+            if not read_only:
+                confirm_lease(settings)
             connection = duckdb.connect(str(warehouse), read_only=read_only)
             connection.execute("set enable_progress_bar = false")  # it would end up in the output of `--json`
             return connection

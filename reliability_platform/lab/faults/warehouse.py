@@ -14,14 +14,14 @@ from reliability_platform.lab.faults.targets import (
     daily_gold_of,
     stored_gold_of,
 )
-from reliability_platform.locks import locked
 from reliability_platform.parquet import identifier
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.lease import warehouse_lease
 
 
 def _as_a_stranger(settings: Settings, statements: Sequence[str]) -> list[list[tuple[object, ...]]]:
     """Run statements as somebody with a DuckDB shell would. He waits until nobody else has the file open."""
-    with locked(settings.lease), duckdb.connect(str(settings.warehouse)) as connection:
+    with warehouse_lease(settings), duckdb.connect(str(settings.warehouse)) as connection:
         return [connection.execute(statement).fetchall() for statement in statements]
 
 

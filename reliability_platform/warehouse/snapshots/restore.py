@@ -20,7 +20,7 @@ from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.parquet import identifier, literal
 from reliability_platform.settings import RESTORING, Settings
 from reliability_platform.warehouse.journal import BuildJournal
-from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
+from reliability_platform.warehouse.lease import confirm_lease, open_when_free, warehouse_lease
 from reliability_platform.warehouse.snapshots.inventory import days_that_differ, landing_day_of, shown_path, walk
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation
 from reliability_platform.warehouse.snapshots.lock import snapshot_lock
@@ -108,6 +108,7 @@ def restore_warehouse(
         duckdb.connect(str(fetched), read_only=True).close()
         days = gap(settings, engine, snapshot)
         before(days)
+        confirm_lease(settings)
         # The log of another file beside the warehouse would be applied to it.
         settings.warehouse.with_suffix(".duckdb.wal").unlink(missing_ok=True)
         fetched.replace(settings.warehouse)
