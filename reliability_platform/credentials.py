@@ -36,17 +36,29 @@ def is_reference(text: object) -> bool:
 
 
 def secret(reference: str) -> SecretStr:
-    """The secret that a reference names. Raises `CredentialsError`."""
+    """The secret of one line that a reference names. Raises `CredentialsError`."""
+    found = secret_text(reference)
+    value = found.get_secret_value()
+    if not value.strip() or not value.isprintable():
+        kind, name = _parts(reference)
+        raise CredentialsError(
+            f"What stands at {kind}:{_shown(kind, name)} is no secret: it is empty, or has line breaks."
+        )
+    return found
+
+
+def secret_text(reference: str) -> SecretStr:
+    """The text that a reference names, of any lines. Raises `CredentialsError`."""
+    kind, name = _parts(reference)
+    return SecretStr(_LOOK_UP[kind](name))
+
+
+def _parts(reference: str) -> tuple[str, str]:
     found = REFERENCE.fullmatch(reference)
     if found is None:
         raise CredentialsError(f"Credentials are given by reference: {HOW}.")
     kind, name = (one for one in found.groups() if one is not None)
-    value = _LOOK_UP[kind](name)
-    if not value.strip() or not value.isprintable():
-        raise CredentialsError(
-            f"What stands at {kind}:{_shown(kind, name)} is no secret: it is empty, or has line breaks."
-        )
-    return SecretStr(value)
+    return kind, name
 
 
 def _shown(kind: str, name: str) -> str:

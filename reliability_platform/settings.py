@@ -235,6 +235,8 @@ class Settings(BaseModel):
     """How long fetching one landing day of one source may take; what has not come by then comes with the next fetch."""
     snapshot_url: str | None = None
     """Where snapshots are kept: any fsspec URL or folder. By default in the home, which a lost home takes along."""
+    snapshot_key: str | None = None
+    """Where the key is with which snapshots are encrypted (env:NAME, file:/path or command:program); by default they are not."""
     snapshot_keep_last: int = Field(default=7, ge=1)
     """So many of the newest snapshots are kept."""
     snapshot_keep_weekly: int = Field(default=4, ge=0)
@@ -344,6 +346,13 @@ class Settings(BaseModel):
             return value
         raise ValueError(f"it must be an http:// or https:// URL with a host, or say where that is: {HOW}")
 
+    @field_validator("snapshot_key")
+    @classmethod
+    def _reference(cls, value: str | None) -> str | None:
+        if value is not None and not is_reference(value):
+            raise ValueError(f"it says where the key is, and is no key: {HOW}")
+        return value
+
     @field_validator("alert_urls", mode="before")
     @classmethod
     def _parted(cls, value: Any) -> Any:
@@ -396,6 +405,7 @@ class Settings(BaseModel):
                 "operations_url": None,
                 "dagster_url": None,
                 "snapshot_url": None,
+                "snapshot_key": None,
                 "openlineage_url": None,
                 "alert_urls": (),
                 "dead_man_url": None,

@@ -1,6 +1,8 @@
-"""Snapshots: `reliability snapshot create|list|verify|prune`."""
+"""Snapshots: `reliability snapshot create|new-key|list|verify|prune`."""
 
+import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,10 +18,11 @@ from reliability_platform.cli.options import (
     why_option,
     yes_option,
 )
+from reliability_platform.cli.parameters import FilePath
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
-from reliability_platform.errors import ExitCode
+from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.formats import NOTHING, second
 from reliability_platform.settings import Settings
 
@@ -71,6 +74,28 @@ def _tell_pruned(pruned: "Pruned") -> None:
         people.print(f"All snapshots are kept while {', '.join(pruned.kept_for)} is open.")
     for words in pruned.damaged:
         people.print(f"[bold red]{escape(words)}[/bold red] No content is removed while it is there.")
+
+
+@snapshot.command("new-key")
+@click.argument("file", type=FilePath(dir_okay=False, path_type=Path))
+def make_key(file: Path) -> None:
+    """Write a key for encrypted snapshots to FILE, which must not be there yet.
+
+    RELIABILITY_SNAPSHOT_KEY=file:FILE, in an environment or a .env, then encrypts every snapshot. Keep a copy of the key away from
+    the home and from the snapshots: without it nobody can read them. The program `age` reads it, too.
+    """
+    from reliability_platform.warehouse.snapshots.encryption import new_key
+
+    content = new_key().encode()
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(content)
+    except FileExistsError:
+        raise UsageError(
+            f"{file} is there already: a key that is overwritten is lost, with all that it encrypted."
+        ) from None
+    people.print(f"The key is in {file}, for you alone to read. To encrypt snapshots with it:", markup=False)
+    people.print(f"  RELIABILITY_SNAPSHOT_KEY=file:{file.absolute()}", markup=False)
 
 
 @snapshot.command("list")

@@ -64,7 +64,8 @@ def _made(settings: Settings, workspace: Path) -> Clone:
     location = SnapshotLocation.of(settings)
     home, snapshots = workspace / "home", workspace / "snapshots"
     inside = location.lies_in(settings.home)
-    clone = settings.apart(home).model_copy(update={"snapshot_url": str(snapshots) if inside else settings.snapshots})
+    kept = {"snapshot_url": str(snapshots) if inside else settings.snapshots, "snapshot_key": settings.snapshot_key}
+    clone = settings.apart(home).model_copy(update=kept)
     (workspace / "evidence").mkdir(parents=True)
     home.mkdir()
     store = operations_file(settings)
