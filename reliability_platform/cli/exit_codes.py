@@ -41,7 +41,7 @@ ENDS_WITH: dict[ExitCode, dict[str, str]] = {
         "alerts status": "a channel is failing",
         "alerts test": "a channel did not take it",
         "alerts send": "something was not delivered",
-        "mutate": "the score is below --fail-under",
+        "mutate": "the score is below --fail-under, or a mutant survives that was killed in the report of --baseline",
         "openlineage send": "an event waits or was refused",
         "openlineage validate": "an event is invalid",
     },

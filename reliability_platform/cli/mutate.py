@@ -5,12 +5,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reliability_platform.cli.options import echo, json_option, print_json, progress
+from reliability_platform.cli.options import echo, file_to_write, json_option, print_json, progress, write_or_print
 from reliability_platform.cli.parameters import SEED, FilePath, Number, Whole
 from reliability_platform.errors import ExitCode
+from reliability_platform.formats import printable
 
 if TYPE_CHECKING:
+    from reliability_platform.mutation.proof import Proof
     from reliability_platform.mutation.session import Tested
+    from reliability_platform.mutation.trial import MutantOutcome
+
+
+MAX_LINE = 300
 
 
 @click.command()
@@ -31,6 +37,20 @@ if TYPE_CHECKING:
 @click.option("--max-minutes", type=Number(0, min_open=True), help="Begin no mutant after that; the next run goes on.")
 @click.option("--fresh", is_flag=True, help="Judge again what a run that was cut off has judged.")
 @click.option("--fail-under", type=Number(0, 100), metavar="PERCENT", help="Exit with 1 if the score is lower.")
+@click.option(
+    "--propose", is_flag=True, help="Find tests that would have noticed, prove them on a copy, show the diff."
+)
+@click.option("--write", is_flag=True, help="Write the proposed tests into the project's yml once they are proved.")
+@click.option("--diff", "since", metavar="COMMIT", help="Only inputs above what changed since this commit.")
+@click.option(
+    "--baseline", type=FilePath(exists=True, dir_okay=False, path_type=Path),
+    help="A report of --json: exit with 1 if a mutant survives that was killed there.",
+)  # fmt: skip
+@click.option("--html", type=FilePath(dir_okay=False, path_type=Path), help="Write one HTML page, too.")
+@click.option(
+    "--markdown", type=FilePath(dir_okay=False, path_type=Path), help="Write Markdown, as for a pull request, too."
+)
+@click.option("--junit", type=FilePath(dir_okay=False, path_type=Path), help="Write JUnit XML, too.")
 @json_option
 def mutate(
     project: Path,
@@ -43,6 +63,13 @@ def mutate(
     max_minutes: float | None,
     fresh: bool,
     fail_under: float | None,
+    propose: bool,
+    write: bool,
+    since: str | None,
+    baseline: Path | None,
+    html: Path | None,
+    markdown: Path | None,
+    junit: Path | None,
     as_json: bool,
 ) -> ExitCode:
     """Break copies of what feeds a dbt project and say which of its tests notice.
@@ -50,13 +77,16 @@ def mutate(
     PROJECT is the folder with dbt_project.yml. Seeds, tables of sources and files that models read are copied and broken
     in every way that fits them: rows lost or doubled, nulls, wrong units, unknown labels, shifted dates, missing columns
     and others, one mutant at a time. What lies downstream is built, its tests run, and what consumers read is compared
-    with a clean build. Nothing of the project and none of its databases is written to; no home is needed.
+    with a clean build. No home is needed; nothing of the project is written to, but with --write its yml.
     """
+    from reliability_platform.mutation.baseline import killed_before, no_longer_killed
     from reliability_platform.mutation.document import document
     from reliability_platform.mutation.private_profile import ProfileChoice
+    from reliability_platform.mutation.proof import prove
     from reliability_platform.mutation.session import Wanted
     from reliability_platform.mutation.session import mutate as run_mutation
     from reliability_platform.mutation.text_report import text_report
+    from reliability_platform.mutation.yml_edit import write as write_edits
 
     wanted = Wanted(
         project,
@@ -66,7 +96,14 @@ def mutate(
         seed=seed,
         max_minutes=max_minutes,
         fresh=fresh,
+        propose=propose or write,
+        since=since,
     )
+    before = frozenset() if baseline is None else killed_before(baseline)
+    for file in (html, markdown, junit):
+        if file is not None:
+            file_to_write(file)  # refused before the work, not after it
+    proof: Proof | None = None
     with progress.status("") as status:
 
         def tell(stage: str) -> None:
@@ -78,15 +115,49 @@ def mutate(
             status.update(f"{done:,} of {planned:,} mutants judged")
 
         tested = run_mutation(wanted, tell, judged)
+        if tested.proposals:
+            proof = prove(wanted, tested, tell, judged)
+    if proof is not None and write and proof.holds:
+        write_edits(proof.changes)
     if as_json:
-        print_json(document(tested))
+        print_json(document(tested, proof))
     else:
-        for line in text_report(tested):
+        for line in text_report(tested, proof):
             echo(line)
-    return _exit_code(tested, fail_under)
+        if proof is not None and write:
+            written = (
+                f"Written: {', '.join(one.path.name for one in proof.changes)}."
+                if proof.holds
+                else "Nothing was written."
+            )
+            progress.print(written, markup=False)
+    _write_reports(tested, proof, html=html, markdown=markdown, junit=junit)
+    return _exit_code(tested, fail_under, no_longer_killed(tested, before))
 
 
-def _exit_code(tested: "Tested", fail_under: float | None) -> ExitCode:
+def _write_reports(
+    tested: "Tested", proof: "Proof | None", *, html: Path | None, markdown: Path | None, junit: Path | None
+) -> None:
+    from reliability_platform.incidents.documents.render import markdown as as_markdown
+    from reliability_platform.incidents.documents.web import page
+    from reliability_platform.mutation.junit import junit as as_junit
+    from reliability_platform.mutation.page_report import page_report
+
+    if html is not None:
+        write_or_print(page(page_report(tested, proof)), html)
+    if markdown is not None:
+        write_or_print(as_markdown(page_report(tested, proof)), markdown)
+    if junit is not None:
+        write_or_print(as_junit(tested), junit)
+
+
+def _exit_code(tested: "Tested", fail_under: float | None, worse: "list[MutantOutcome]") -> ExitCode:
+    from reliability_platform.mutation.messages import said
+
+    for one in worse:
+        progress.print(f"No longer noticed: {printable(said(one), MAX_LINE)}.", markup=False)
+    if worse:
+        return ExitCode.NOT_HEALED
     share = tested.score.share
     if fail_under is not None and share is not None and 100 * share < fail_under:
         progress.print(f"The score is below {fail_under:g} %.", markup=False)

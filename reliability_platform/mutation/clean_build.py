@@ -159,6 +159,7 @@ def _model(manifest: Any, node: Any, query: Query) -> Model:
         query=query,
         owner=str(owner),
         has_contract=bool(getattr(node, "contract", None) and node.contract.enforced),
+        files=_files(node),
     )
 
 
@@ -181,19 +182,27 @@ def _test(node: Any, query: Query) -> DataTest:
 def _inputs(
     nodes: dict[str, Any], sources: dict[str, str], manifest: Any, files: set[str], read: set[str]
 ) -> Iterable[ProjectInput]:
-    seen = set()
+    seen, own = set(), manifest.metadata.project_name
     for key, node in nodes.items():
         if str(node.resource_type) == "seed" and node.relation_name in read:
             seen.add(node.relation_name)
-            yield ProjectInput(key, node.name, "seed", node.relation_name)
+            made_of, is_own = _files(node), node.package_name == own
+            yield ProjectInput(key, node.name, "seed", node.relation_name, "".join(made_of[1:]), is_own, made_of)
     for key, relation in sources.items():
         # A source can be declared over what a seed loads.
         if relation in read and relation not in seen:
             seen.add(relation)
             source = manifest.sources[key]
-            yield ProjectInput(key, f"{source.source_name}.{source.name}", "source", relation)
+            name, yml = f"{source.source_name}.{source.name}", source.original_file_path
+            yield ProjectInput(key, name, "source", relation, yml, source.package_name == own, (yml,))
     for text in sorted(files & read):
         yield ProjectInput(text, _file_name(text), "files", text)
+
+
+def _files(node: Any) -> tuple[str, ...]:
+    """Its own, and the yml that describes it."""
+    yml = str(node.patch_path or "").partition("://")[2]
+    return (str(node.original_file_path), *([yml] if yml else []))
 
 
 def _file_name(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from reliability_platform.mutation.errors import ProjectUnusableError
 from reliability_platform.mutation.private_copy import PrivateFolder
+from reliability_platform.mutation.private_profile import PrivateProfile
 from reliability_platform.warehouse.dbt_start import compile_when_used
 
 QUIET = ("--quiet", "--log-level=none", "--log-level-file=none", "--no-use-colors", "--no-send-anonymous-usage-stats")
@@ -17,14 +18,22 @@ QUIET = ("--quiet", "--log-level=none", "--log-level-file=none", "--no-use-color
 class DbtCommands:
     """Runs commands of dbt for one project, without a word on the terminal."""
 
-    def __init__(self, project: Path, folder: PrivateFolder, target: str, profile: str, variables: str | None) -> None:
+    def __init__(
+        self,
+        project: Path,
+        folder: PrivateFolder,
+        profile: PrivateProfile,
+        variables: str | None,
+        called_in: Path | None = None,
+    ) -> None:
         self._common = [
             *("--project-dir", str(project), "--profiles-dir", str(folder.profiles)),
             *("--target-path", str(folder.target), "--log-path", str(folder.target)),
-            *("--target", target, "--profile", profile),
+            *("--target", profile.target, "--profile", profile.name),
             *(("--vars", variables) if variables else ()),
         ]
         self._project = project
+        self._called_in = called_in or project
         self._manifest: Any = None
 
     def parse(self) -> Any:
@@ -50,7 +59,7 @@ class DbtCommands:
         from dbt_common.events.event_manager_client import cleanup_event_logger
 
         try:
-            with _silent(), _working_folder_kept():
+            with _silent(), _inside(self._called_in):
                 cleanup_event_logger()
                 return dbtRunner(manifest=self._manifest).invoke([*QUIET, *command, *self._common])
         finally:
@@ -66,9 +75,10 @@ def _silent() -> Iterator[None]:
 
 
 @contextmanager
-def _working_folder_kept() -> Iterator[None]:
-    """dbt goes into the project's folder and stays there."""
+def _inside(folder: Path) -> Iterator[None]:
+    """As if dbt had been called in the project's folder: relative paths in models are relative to where it is called."""
     before = Path.cwd()
+    os.chdir(folder)
     try:
         yield
     finally:

@@ -21,6 +21,8 @@ from reliability_platform.mutation.sql_text import quoted
 
 INPUTS = "mutation_inputs"
 """The schema of files that were read in once, in the database in memory."""
+CLEAN = "clean_again"
+"""The database in memory with what views hold on the clean data."""
 FAILED, WARNED = "fail", "warn"
 DuckDBError = duckdb.Error
 
@@ -82,10 +84,6 @@ class DirectBuild:
         confine(self.connection, [str(folder / "nothing")], [])
         return failed
 
-    def clean_relation(self, given: ProjectInput) -> str:
-        """Where the clean rows of an input are."""
-        return self._read_in.get(given.relation, given.relation)
-
     @contextmanager
     def room(self, name: str) -> Iterator["MutantRoom"]:
         """A database in memory for one mutant at a time."""
@@ -105,17 +103,22 @@ class DirectBuild:
         of all comparisons.
         """
         wrong_models, wrong_tests = {}, {}
-        with self.room("clean_again") as room:
+        cursor = self.connection.cursor()
+        cursor.execute(f"attach ':memory:' as {quoted(CLEAN)}")
+        cursor.execute(f"use {quoted(self._home)}")
+        with cursor:
+            room = MutantRoom(self, cursor, CLEAN)
             built = room.build_all(self.project.models)
             by_relation = {one.relation: one for one in self.project.models}
             for relation, (_, now) in built.changed.items():
-                before = fingerprint(room.cursor, relation)
+                before = fingerprint(cursor, relation)
                 unlike = before.unlike(now)
                 if [name for name, _ in before.columns] != [name for name, _ in now.columns] or before.rows != now.rows:
                     model = by_relation[relation]
                     wrong_models[model.key] = f"its compiled query does not give what dbt builds ({model.materialized})"
                 self.unstable[relation] = unlike
-                self.clean[relation] = fingerprint(room.cursor, built.changed[relation][0], unlike)
+                self.clean[relation] = fingerprint(cursor, built.changed[relation][0], unlike)
+            self._keep_views(cursor, built)
             for model in self.project.models:
                 if model.relation in built.unbuilt:
                     why = built.broken.get(model.name, "a model above it is left out")
@@ -125,6 +128,19 @@ class DirectBuild:
                     why = built.broken.get(test.name, "its compiled query gives another result by itself")
                     wrong_tests[test.key] = why
         return wrong_models, wrong_tests
+
+    def _keep_views(self, cursor: duckdb.DuckDBPyConnection, built: MutantBuild) -> None:
+        """Let views be read as the tables that were made of them: a chain of views is not computed anew by each who reads it."""
+        views = {one.relation for one in self.project.models if one.materialized == VIEW}
+        for relation, (place, _) in built.changed.items():
+            if relation in views:
+                self._read_in[relation] = place
+            else:
+                cursor.execute(f"drop table {place}")
+
+    def reads(self, relation: str) -> str:
+        """Where the clean rows of a relation are."""
+        return self._read_in.get(relation, relation)
 
     def _clean_definitions(self) -> dict[str, str]:
         """The definitions of tables with constraints, by relation: those of enforced contracts."""
@@ -196,13 +212,13 @@ class MutantRoom:
 
     def _make(self, model: Model, built: MutantBuild) -> None:
         place, query = self._place(model.schema, model.identifier), model.query.reading(self._instead)
-        kind = "view" if model.materialized == VIEW else "table"
         try:
             definition = self._build.definition(model)
             if definition is not None:
                 self._make_by_contract(model, place, query, definition)
             else:
-                self.cursor.execute(f"create {kind} {place} as {query}")
+                # A view too: its tests and all that is below it read it once more each.
+                self.cursor.execute(f"create table {place} as {query}")
             now = fingerprint(self.cursor, place, self._build.unstable.get(model.relation, ()))
         except duckdb.InterruptException:
             raise
@@ -211,7 +227,7 @@ class MutantRoom:
             built.unbuilt.add(model.relation)
             return
         if now == self._build.clean.get(model.relation):
-            self.cursor.execute(f"drop {kind} {place}")
+            self.cursor.execute(f"drop table {place}")
         else:
             self._instead[model.relation] = place
             built.changed[model.relation] = (place, now)

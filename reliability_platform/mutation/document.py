@@ -3,6 +3,7 @@
 from typing import Any
 
 from reliability_platform.mutation.messages import said
+from reliability_platform.mutation.proof import Proof
 from reliability_platform.mutation.score import Score, by, column_of, unguarded, worth_of_tests
 from reliability_platform.mutation.session import Tested
 from reliability_platform.mutation.trial import MutantOutcome, MutantStatus
@@ -10,7 +11,7 @@ from reliability_platform.mutation.trial import MutantOutcome, MutantStatus
 FORMAT_VERSION = 1
 
 
-def document(tested: Tested) -> dict[str, Any]:
+def document(tested: Tested, proof: Proof | None = None) -> dict[str, Any]:
     """All that was found. Its keys do not change their meaning while `format_version` stays."""
     project, outcomes = tested.project, tested.outcomes
     owners = {one.name: one.owner for one in project.models if one.owner}
@@ -50,6 +51,26 @@ def document(tested: Tested) -> dict[str, Any]:
             for one in worth_of_tests(project, outcomes)
         ],
         "outcomes": [_outcome(one) for one in outcomes],
+        "proposals": [
+            {
+                "input": one.candidate.input.name,
+                "column": one.candidate.column or None,
+                "test": one.entry,
+                "kills": list(one.kills),
+            }
+            for one in tested.proposals
+        ],
+        "proof": None if proof is None else _proof(proof),
+    }
+
+
+def _proof(proof: Proof) -> dict[str, Any]:
+    return {
+        "holds": proof.holds,
+        "score": _score(proof.with_them.score),
+        "failing_on_clean_data": list(proof.failing),
+        "still_surviving": list(proof.missed),
+        "diffs": [one.diff(proof.folder) for one in proof.changes],
     }
 
 

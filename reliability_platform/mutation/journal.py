@@ -27,8 +27,8 @@ def default_folder() -> Path:
 class Journal:
     """The outcomes of one trial, on the disk as each of them ends."""
 
-    def __init__(self, folder: Path, build: DirectBuild, mutants: Sequence[Mutant]) -> None:
-        self._path = folder / f"{_digest(build, mutants)}.jsonl"
+    def __init__(self, folder: Path, build: DirectBuild, mutants: Sequence[Mutant], watched: Iterable[object]) -> None:
+        self._path = folder / f"{_digest(build, mutants, watched)}.jsonl"
         self._mutants = {one.key: one for one in mutants}
         self._file: IO[str] | None = None
 
@@ -87,10 +87,11 @@ def _outcome(kept: dict[str, Any], mutants: Mapping[str, Mutant]) -> MutantOutco
         changes=tuple(changes),
         why=kept["why"],
         seconds=kept["seconds"],
+        would_notice=tuple(kept["would_notice"]),
     )
 
 
-def _digest(build: DirectBuild, mutants: Sequence[Mutant]) -> str:
+def _digest(build: DirectBuild, mutants: Sequence[Mutant], watched: Iterable[object]) -> str:
     project = build.project
     parts: Iterable[object] = (
         *((one.key, one.sql) for one in mutants),
@@ -98,6 +99,7 @@ def _digest(build: DirectBuild, mutants: Sequence[Mutant]) -> str:
         *((one.key, one.severity, one.sql.parts) for one in project.tests),
         *((one.name, sorted(one.models)) for one in project.consumers),
         *sorted((name, vars(one)) for name, one in build.clean.items()),
+        *watched,
     )
     digest = hashlib.sha256()
     for part in parts:

@@ -57,20 +57,24 @@ def project_file(folder: Path) -> dict[str, Any]:
     return found
 
 
-def make_private(project: Path, choice: ProfileChoice, folder: PrivateFolder) -> PrivateProfile:
+def make_private(
+    project: Path, choice: ProfileChoice, folder: PrivateFolder, beside: Path | None = None
+) -> PrivateProfile:
     """Copy the databases of the project's profile and write a profile for the copies.
+
+    `beside` is the folder that relative paths are relative to, where it is not the project's.
 
     A project without a profile, or with one for another kind of warehouse, gets an empty DuckDB: its seeds can still be broken.
     Raises `ProjectUnusableError` for a database that is no local DuckDB file.
     """
     declared = project_file(project)
     name = choice.profile or str(declared.get("profile") or declared["name"])
-    target, output, lack = _declared_output(_profiles_folder(project, choice), name, choice.target)
+    target, output, lack = _declared_output(_profiles_folder(beside or project, choice), name, choice.target)
     notes = [lack] if lack else []
     originals: list[Path] = []
 
     def copied(path: str) -> Path:
-        original = _local(path, project)
+        original = _local(path, beside or project)
         if original.exists():
             originals.append(original)
         return copy_database(original, folder)
@@ -157,8 +161,17 @@ def _rendered(text: str) -> str:
     if "{{" not in text:
         return text
     from dbt.config.renderer import ProfileRenderer
+    from dbt_common.context import set_invocation_context
+    from dbt_common.exceptions import DbtBaseException
 
-    return str(ProfileRenderer({}).render_value(text))
+    set_invocation_context(os.environ)
+    try:
+        return str(ProfileRenderer({}).render_value(text))
+    except DbtBaseException as error:
+        said = " ".join(str(error).split())[:200]
+        raise ProjectUnusableError(
+            f"The profile cannot be read: {said} — set what it asks the environment for."
+        ) from None
 
 
 def _local(path: str, project: Path) -> Path:
@@ -167,4 +180,6 @@ def _local(path: str, project: Path) -> Path:
         raise ProjectUnusableError(
             f"The profile builds in {where}:…, which is no local file: choose a target with a DuckDB file with --target."
         )
-    return (project / Path(path).expanduser()).resolve()
+    relative = Path(path).expanduser()
+    # dbt takes a relative path from where it is called: most call it in the project's folder, some above it.
+    return next((one for one in (project / relative, relative) if one.exists()), project / relative).resolve()

@@ -20,6 +20,12 @@ class ProjectInput:
     """`seed`, `source` or `files`."""
     relation: str
     """As compiled queries name it."""
+    yml: str = ""
+    """The file that describes it, relative to the project; empty where none does."""
+    is_own: bool = False
+    """Whether the project itself describes it, or could: not files, and nothing of a package."""
+    files: tuple[str, ...] = ()
+    """The files that it is made of, relative to the project."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,8 @@ class Model:
     query: Query
     owner: str
     has_contract: bool = False
+    files: tuple[str, ...] = ()
+    """Its SQL and its yml, relative to the project."""
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reliability_platform.counted import counted
+from reliability_platform.mutation.candidates import CandidateTest, candidates
+from reliability_platform.mutation.changed_files import changed_files, touched_inputs
 from reliability_platform.mutation.clean_build import CleanBuild, build_clean
 from reliability_platform.mutation.columns import InputTable, learn
 from reliability_platform.mutation.dbt_commands import DbtCommands
@@ -17,6 +19,7 @@ from reliability_platform.mutation.mutants import Mutant, all_mutants, sample
 from reliability_platform.mutation.private_copy import PrivateFolder, Untouched, private_folder
 from reliability_platform.mutation.private_profile import PrivateProfile, ProfileChoice, make_private
 from reliability_platform.mutation.project import LeftOut, Project, ProjectInput
+from reliability_platform.mutation.proposals import ProposedTest, propose
 from reliability_platform.mutation.score import Score
 from reliability_platform.mutation.trial import MutantOutcome, run_trial
 
@@ -39,6 +42,12 @@ class Wanted:
     """Whether what an earlier run has judged is judged again."""
     workers: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
     journal: Path = field(default_factory=default_folder)
+    since: str | None = None
+    """A commit; only inputs above what changed since then are broken."""
+    propose: bool = False
+    """Whether tests are looked for that would have noticed the survivors."""
+    beside: Path | None = None
+    """The folder that relative paths are relative to, where it is not the project's: of a copy, the original."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,7 @@ class Tested:
     seed: int
     seconds: float
     """Of the trial, without the clean build."""
+    proposals: tuple[ProposedTest, ...] = ()
 
     @property
     def score(self) -> Score:
@@ -68,23 +78,24 @@ Tell = Callable[[str], None]
 Progress = Callable[[int, int], None]
 
 
-def _unheard(*_: object) -> None:
+def unheard(*_: object) -> None:
     """For nobody."""
 
 
-def mutate(wanted: Wanted, tell: Tell = _unheard, progress: Progress = _unheard) -> Tested:
+def mutate(wanted: Wanted, tell: Tell = unheard, progress: Progress = unheard) -> Tested:
     """Test a project. `tell` gets a line as each stage begins, `progress` how many of how many mutants are judged.
 
     Raises `ProjectUnusableError` and its like where there is nothing to test.
     """
     folder = wanted.project.resolve()
+    beside = (wanted.beside or folder).resolve()
     with private_folder() as private:
-        profile = make_private(folder, wanted.profile, private)
-        untouched = Untouched.seen(folder, *profile.originals)
+        profile = make_private(folder, wanted.profile, private, beside)
+        untouched = Untouched.seen(beside, *profile.originals)
         try:
             tell("Building the project once on a private copy of its data")
-            dbt = DbtCommands(folder, private, profile.target, profile.name, wanted.variables)
-            clean = build_clean(dbt, profile, folder)
+            dbt = DbtCommands(folder, private, profile, wanted.variables, beside)
+            clean = build_clean(dbt, profile, beside)
             return _tested(wanted, private, profile, clean, tell, progress)
         finally:
             _refuse_touched(untouched)
@@ -100,24 +111,28 @@ def _tested(
 ) -> Tested:
     build = DirectBuild(clean.project, profile.catalogs, profile.extensions, private.path)
     with build.connection:
-        unread = build.read_in(wanted.project.resolve())
+        unread = build.read_in((wanted.beside or wanted.project).resolve())
         began = time.monotonic()
         build.project = clean.project.without(*build.settle())
         clean_seconds = time.monotonic() - began
         project = _with_notes(build.project, profile.notes, unread)
         inputs = [
-            (one, learn(build.connection, build.clean_relation(one))) for one in project.inputs if one.key not in unread
+            (one, learn(build.connection, build.reads(one.relation))) for one in project.inputs if one.key not in unread
         ]
+        if wanted.since is not None:
+            touched = touched_inputs(project, changed_files(wanted.project, wanted.since))
+            inputs = [pair for pair in inputs if pair[0] in touched]
         possible = all_mutants(inputs, wanted.seed)
         mutants = sample(possible, wanted.most, wanted.seed)
-        if not mutants:
+        if not mutants and wanted.since is None:
             raise ProjectUnusableError(
                 f"Nothing feeds the project {project.name}: no seed, no table of a source in the profile's database and no file "
                 "that its models read holds a row. Load the sources, or name another --target."
             )
+        watch = candidates(build.connection, inputs) if wanted.propose else {}
         tell(f"Breaking {counted(len(inputs), 'input')} in {counted(len(mutants), 'way')}")
         began = time.monotonic()
-        outcomes, resumed = _judged(wanted, build, mutants, clean_seconds, progress)
+        outcomes, resumed = _judged(wanted, build, mutants, clean_seconds, progress, watch)
         return Tested(
             project=project,
             clean=clean,
@@ -128,6 +143,7 @@ def _tested(
             resumed=resumed,
             seed=wanted.seed,
             seconds=time.monotonic() - began,
+            proposals=tuple(propose(outcomes, watch)),
         )
 
 
@@ -137,8 +153,9 @@ def _judged(
     mutants: list[Mutant],
     clean_seconds: float,
     progress: Progress,
+    watch: Mapping[str, Sequence[CandidateTest]],
 ) -> tuple[list[MutantOutcome], int]:
-    journal = Journal(wanted.journal, build, mutants)
+    journal = Journal(wanted.journal, build, mutants, [one.fails for each in watch.values() for one in each])
     before = [] if wanted.fresh else journal.read()
     known = {one.mutant.key for one in before}
     done = len(known)
@@ -158,6 +175,7 @@ def _judged(
             seconds_each=max(LEAST_SECONDS, TIMES_A_CLEAN_BUILD * clean_seconds),
             until=None if wanted.max_minutes is None else time.monotonic() + 60 * wanted.max_minutes,
             tell=ended,
+            watch=watch,
         )
         finished = len(found) + len(before) == len(mutants)
     finally:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from reliability_platform.counted import counted
 from reliability_platform.formats import printable
 from reliability_platform.mutation.messages import said
+from reliability_platform.mutation.proof import Proof
 from reliability_platform.mutation.score import Score, by, column_of, unguarded, worth_of_tests
 from reliability_platform.mutation.session import Tested
 from reliability_platform.mutation.trial import MutantOutcome, MutantStatus
@@ -14,10 +15,13 @@ SHOWN_SURVIVORS, SHOWN_PARTS, SHOWN_NAMES = 10, 8, 12
 MAX_LINE = 400
 
 
-def text_report(tested: Tested) -> Iterator[str]:
-    """Line by line."""
+def text_report(tested: Tested, proof: Proof | None = None) -> Iterator[str]:
+    """Line by line; with the proposals, if they were asked for, and the files that they change."""
     for line in _lines(tested):
         yield printable(line, MAX_LINE)
+    if proof is not None:
+        for line in _proposed(tested, proof):
+            yield printable(line, MAX_LINE)
 
 
 def worst_survivors(tested: Tested) -> list[MutantOutcome]:
@@ -65,6 +69,9 @@ def _lines(tested: Tested) -> Iterator[str]:
             yield f"  … and {len(project.left_out) - SHOWN_PARTS} more (--json names all)"
     statuses = Counter(one.status for one in outcomes)
     yield ""
+    if not tested.planned:
+        yield "The change touches nothing that an input feeds: no mutant."
+        return
     yield f"Score: {score_text(tested.score)} of the faults that tests could notice, they noticed."
     yield f"{counted(len(outcomes), 'mutant')}: {', '.join(f'{statuses[one]} {one.value}' for one in MutantStatus if statuses[one])}."
     if tested.possible > tested.planned:
@@ -101,6 +108,24 @@ def _survivors(tested: Tested) -> Iterator[str]:
         yield f" {at:>2}. {said(one)}"
     if len(worst) > SHOWN_SURVIVORS:
         yield f"     … and {len(worst) - SHOWN_SURVIVORS} more (--json names all)"
+
+
+def _proposed(tested: Tested, proof: Proof) -> Iterator[str]:
+    yield ""
+    yield f"{counted(len(tested.proposals), 'test')} would have noticed {counted(sum(len(one.kills) for one in tested.proposals), 'survivor')}:"
+    for one in tested.proposals:
+        where = one.candidate.input.name + (f".{one.candidate.column}" if one.candidate.column else "")
+        said = ", ".join(f"{name}: {value}" for name, value in one.candidate.arguments.items())
+        yield f"  {len(one.kills):>4}  {where}: {one.candidate.test}{f' ({said})' if said else ''}, {one.candidate.severity}"
+    if proof.holds:
+        yield f"Proved on a copy: they pass on the clean data, and with them the score is {score_text(proof.with_them.score)}."
+    else:
+        yield "Not proved, so not to be taken as they are:"
+        yield from (f"  {name} does not pass on the clean data" for name in proof.failing[:SHOWN_PARTS])
+        yield from (f"  {key} still survives" for key in proof.missed[:SHOWN_PARTS])
+    for change in proof.changes:
+        yield ""
+        yield from change.diff(proof.folder).splitlines()
 
 
 def _parts(heading: str, scores: dict[str, Score], most: int) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import duckdb
 
+from reliability_platform.mutation.candidates import CandidateTest, would_fail
 from reliability_platform.mutation.direct_build import DirectBuild, DuckDBError, MutantBuild, MutantRoom, first_line
 from reliability_platform.mutation.mutants import Mutant
 from reliability_platform.mutation.readings import TableChange, compare
@@ -47,6 +48,8 @@ class MutantOutcome:
     """What consumers would read otherwise, of a survivor."""
     why: str = ""
     seconds: float = 0.0
+    would_notice: tuple[str, ...] = ()
+    """Keys of the candidates (`candidates.py`) that would have noticed a survivor."""
 
     @property
     def size(self) -> float:
@@ -54,8 +57,8 @@ class MutantOutcome:
         return max((one.size for one in self.changes), default=0.0)
 
 
-def judge(build: DirectBuild, room: MutantRoom, mutant: Mutant) -> MutantOutcome:
-    """Break, build, test, compare."""
+def judge(build: DirectBuild, room: MutantRoom, mutant: Mutant, watch: Sequence[CandidateTest] = ()) -> MutantOutcome:
+    """Break, build, test, compare; of a survivor, see which of the tests that there could be would have noticed it."""
     began = time.monotonic()
     try:
         built = room.breaks(mutant.input, mutant.sql)
@@ -67,6 +70,7 @@ def judge(build: DirectBuild, room: MutantRoom, mutant: Mutant) -> MutantOutcome
     models = tuple(named[one] for one in built.changed if one in named)
     tests = tuple(sorted(built.noticed.items()))
     changes: tuple[TableChange, ...] = ()
+    would_notice = frozenset[str]()
     if tests:
         status = MutantStatus.KILLED
     elif built.broken:
@@ -75,9 +79,11 @@ def judge(build: DirectBuild, room: MutantRoom, mutant: Mutant) -> MutantOutcome
         status = MutantStatus.EQUIVALENT
     else:
         changes = _read_otherwise(build, room, built)
+        would_notice = would_fail(room.cursor, built.changed[mutant.input.relation][0], watch)
         status = MutantStatus.SURVIVED_CHANGED if changes else MutantStatus.SURVIVED
     why = "; ".join(f"{name}: {why}" for name, why in built.broken.items())
-    return MutantOutcome(mutant, status, tests, models, changes, why, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return MutantOutcome(mutant, status, tests, models, changes, why, seconds, tuple(sorted(would_notice)))
 
 
 def _read_otherwise(build: DirectBuild, room: MutantRoom, built: MutantBuild) -> tuple[TableChange, ...]:
@@ -86,7 +92,7 @@ def _read_otherwise(build: DirectBuild, room: MutantRoom, built: MutantBuild) ->
         compare(
             room.cursor,
             (named[relation], tuple(readers[relation])),
-            (relation, place),
+            (build.reads(relation), place),
             (build.clean[relation], now),
         )
         for relation, (place, now) in built.changed.items()
@@ -114,12 +120,13 @@ def run_trial(
     seconds_each: float,
     until: float | None,
     tell: Callable[[MutantOutcome], None] | None = None,
+    watch: Mapping[str, Sequence[CandidateTest]] | None = None,
 ) -> list[MutantOutcome]:
     """Judge them, in their order. `until` is a moment of the monotonic clock after which none begins; `tell` gets each as it ends."""
 
     def one(at: int, mutant: Mutant) -> MutantOutcome:
         with build.room(f"mutant_{at}") as room, _at_most(seconds_each, room.cursor):
-            return judge(build, room, mutant)
+            return judge(build, room, mutant, (watch or {}).get(mutant.input.key, ()))
 
     found: list[MutantOutcome] = []
     pending: set[Future[MutantOutcome]] = set()

@@ -2,7 +2,9 @@
 
 import dataclasses
 import hashlib
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,27 +12,44 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import duckdb
 import pytest
+import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
+from reliability_platform.cli.mutate import mutate as mutate_command
+from reliability_platform.errors import UsageError
+from reliability_platform.incidents.documents.render import markdown as as_markdown
+from reliability_platform.incidents.documents.web import page
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
-from reliability_platform.mutation.clean_build import build_clean
+from reliability_platform.mutation.baseline import killed_before, no_longer_killed
+from reliability_platform.mutation.candidates import candidates
+from reliability_platform.mutation.changed_files import changed_files, touched_inputs
+from reliability_platform.mutation.clean_build import CleanBuild, build_clean
 from reliability_platform.mutation.columns import learn
 from reliability_platform.mutation.dbt_commands import DbtCommands
 from reliability_platform.mutation.direct_build import DirectBuild
+from reliability_platform.mutation.document import document
 from reliability_platform.mutation.errors import NoProjectError, ProjectUnusableError
 from reliability_platform.mutation.faults import FAULTS
+from reliability_platform.mutation.junit import junit
 from reliability_platform.mutation.messages import said
 from reliability_platform.mutation.mutants import Mutant, all_mutants, sample
+from reliability_platform.mutation.page_report import page_report
 from reliability_platform.mutation.private_copy import private_folder
 from reliability_platform.mutation.private_profile import PrivateProfile, ProfileChoice, make_private
+from reliability_platform.mutation.project import ProjectInput
+from reliability_platform.mutation.proof import prove
 from reliability_platform.mutation.score import Score
-from reliability_platform.mutation.session import Wanted, mutate
+from reliability_platform.mutation.session import Tested, Wanted, mutate
 from reliability_platform.mutation.sql_text import Query, file_reads
+from reliability_platform.mutation.text_report import text_report
 from reliability_platform.mutation.trial import MutantOutcome, MutantStatus, run_trial
+from reliability_platform.mutation.yml_edit import write
+from reliability_platform.settings import PROJECT_ROOT
 from tests.dbt.mutated_project import write_project
 
 
@@ -67,13 +86,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bakery]:
     before = _hashes(folder)
     with private_folder() as private:
         profile = make_private(folder, ProfileChoice(), private)
-        dbt = DbtCommands(folder, private, profile.target, profile.name, None)
+        dbt = DbtCommands(folder, private, profile, None)
         clean = build_clean(dbt, profile, folder)
         build = DirectBuild(clean.project, profile.catalogs, profile.extensions, private.path)
         with build.connection:
             build.read_in(folder)
             build.project = clean.project.without(*build.settle())
-            inputs = [(one, learn(build.connection, build.clean_relation(one))) for one in build.project.inputs]
+            inputs = [(one, learn(build.connection, build.reads(one.relation))) for one in build.project.inputs]
             mutants = {one.key: one for one in all_mutants(inputs, seed=0)}
             yield Bakery(folder, before, profile, dbt, build, mutants)
 
@@ -209,6 +228,114 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     ]
 
 
+def _tested(built: Bakery, outcomes: list[MutantOutcome]) -> Tested:
+    clean = CleanBuild(built.build.project, 5, 4, 3)
+    many = len(outcomes)
+    return Tested(built.build.project, clean, (), many, many, tuple(outcomes), resumed=0, seed=0, seconds=1.0)
+
+
+def test_a_report_is_one_document_that_no_name_can_change(built: Bakery) -> None:
+    """Names of columns and models are somebody's: in HTML, Markdown and XML they are text."""
+    (one,) = built.judge("raw_orders accidental_delete all")
+    hostile = "<script>alert(1)</script> | [x](http://evil) \x1b[31m"
+    outcome = dataclasses.replace(one, mutant=dataclasses.replace(one.mutant, said=hostile))
+    tested = _tested(built, [outcome])
+    html, marked = page(page_report(tested)), as_markdown(page_report(tested))
+    assert "<script>" not in html and "&lt;script&gt;" in html
+    assert 'href="http' not in html
+    assert "<script>" not in marked and "\x1b" not in marked
+    suite = ElementTree.fromstring(junit(tested))  # noqa: S314 (it is ours)
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+    assert all("\x1b" not in line for line in text_report(tested))
+
+
+def test_a_baseline_names_what_is_no_longer_noticed(built: Bakery, tmp_path: Path) -> None:
+    """A test that was removed is missed where it was the only one; another file is refused."""
+    killed, alive = built.judge("raw_orders id null_spike one", "raw_orders accidental_delete all")
+    baseline = tmp_path / "before.json"
+    baseline.write_text(json.dumps(document(_tested(built, [killed, alive]))))
+    before = killed_before(baseline)
+    assert before == {"raw_orders id null_spike one"}
+    now = dataclasses.replace(killed, status=MutantStatus.SURVIVED, tests=())
+    assert no_longer_killed(_tested(built, [now, alive]), before) == [now]
+    assert no_longer_killed(_tested(built, [killed, alive]), before) == []
+    baseline.write_text("[]")
+    with pytest.raises(UsageError, match="is no report"):
+        killed_before(baseline)
+
+
+def test_a_change_is_judged_by_the_inputs_above_it(built: Bakery, tmp_path: Path) -> None:
+    """A model of customers is not reached by what breaks only orders; what decides about everything reaches all."""
+    project = built.build.project
+
+    def touched(*files: str) -> list[str]:
+        return [one.name for one in touched_inputs(project, files)]
+
+    assert touched("models/revenue.sql") == ["raw_customers", "raw_orders"]
+    assert touched("models/stg_orders.sql") == ["raw_orders"]
+    assert touched("seeds/raw_customers.csv") == ["raw_customers"]
+    assert touched("README.md") == []
+    assert touched("dbt_project.yml") == ["raw_customers", "raw_orders"]
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", "-C", str(tmp_path)]
+    (tmp_path / "old.sql").write_text("select 1")
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *words], check=True)
+    (tmp_path / "old.sql").write_text("select 2")
+    (tmp_path / "new one.sql").write_text("select 3")
+    assert changed_files(tmp_path, "HEAD") == {"old.sql", "new one.sql"}
+    for commit in ("nowhere", "--output=x"):
+        with pytest.raises(UsageError):
+            changed_files(tmp_path, commit)
+
+
+SEEDS = """# what the bakery delivers
+seeds:
+- name: raw_customers   # one row each
+  columns:
+  - name: "tier"
+    description: 'gold or silver'
+"""
+
+
+def test_proposed_tests_are_proved_and_written_beside_what_is_there(tmp_path: Path) -> None:
+    """They pass on the clean data, kill what they were chosen for, as dbt sees it; comments and quotes of the yml stay."""
+    folder = write_project(tmp_path / "bakery")
+    (folder / "models" / "slow.sql").unlink()
+    (folder / "seeds" / "schema.yml").write_text(SEEDS)
+    before = _hashes(folder)
+    wanted = Wanted(folder, propose=True, journal=tmp_path / "journal")
+    tested = mutate(wanted)
+    proof = prove(wanted, tested)
+    assert _hashes(folder) == before
+    assert proof.failing == proof.missed == ()
+    now, then = proof.with_them.score, tested.score
+    assert now.killed - then.killed >= sum(len(one.kills) for one in tested.proposals) > 10
+    # What broke the build, or changed nothing, is noticed by tests on the inputs, too.
+    assert now.counted >= then.counted
+    write(proof.changes)
+    written = (folder / "seeds" / "schema.yml").read_text()
+    assert all(line in written.splitlines() for line in SEEDS.splitlines())
+    added = (folder / "tests" / "generic" / "reliability_mutate.sql").read_text()
+    own = {one.candidate.test for one in tested.proposals if not one.candidate.is_builtin}
+    assert own == set(re.findall(r"% test (\w+)", added))
+    assert own
+    assert sorted(path.name for path in _hashes(folder).keys() - before.keys()) == [
+        "reliability_mutate.sql",
+        "reliability_mutate.yml",
+    ]
+
+
+def test_what_a_column_holds_is_never_jinja_nor_sql_in_a_proposal() -> None:
+    """A label with a quote or braces in it is no list that dbt could take as it is."""
+    connection = duckdb.connect()
+    hostile = ["{{ env_var('HOME') }}", "it's"]
+    connection.execute("create table labels as select unnest(?) as label from range(30)", [hostile])
+    given = ProjectInput("seed.bakery.labels", "labels", "seed", "labels", is_own=True)
+    found = candidates(connection, [(given, learn(connection, "labels"))])["seed.bakery.labels"]
+    assert "accepted_values" not in {one.test for one in found}
+    assert not any("{" in str(one.arguments.get(name)) for one in found for name in one.arguments)
+
+
 def test_bad_input_is_one_line_with_the_mend(tmp_path: Path) -> None:
     """A folder without a project, one that does not parse, one without inputs."""
 
@@ -271,3 +398,12 @@ def test_relations_and_files_are_found_where_a_query_names_them() -> None:
     assert query.reading({'"db"."main"."orders"': "x"}) == 'select * from x join "db"."main"."orders_old"'
     sql = "select 'read_csv(1)' from read_csv('a/*.csv', header => (true)) join 'b.csv' -- from 'c.csv'"
     assert file_reads(sql) == ["read_csv('a/*.csv', header => (true))", "'b.csv'"]
+
+
+def test_the_action_takes_only_options_that_there_are() -> None:
+    """A workflow of somebody else is the first to find a mistyped option."""
+    text = (PROJECT_ROOT / ".github" / "actions" / "mutate" / "action.yml").read_text()
+    assert yaml.safe_load(text)["runs"]["using"] == "composite"
+    options = {option for one in mutate_command.params for option in one.opts}
+    used = set(re.findall(r"(?<![\w-])(--[a-z-]+) [\"a-z$]", text)) - {"--json"}
+    assert used and used <= options
