@@ -233,6 +233,8 @@ class Settings(BaseModel):
     """Where the secret is that such a source asks for, by source, as JSON: env:NAME, file:/path or command:program."""
     fetch_budget_seconds: float = Field(default=300, gt=0)
     """How long fetching one landing day of one source may take; what has not come by then comes with the next fetch."""
+    published_url: str | None = None
+    """Where what is published is copied to for consumers of other machines: any fsspec URL or folder. By default nowhere."""
     snapshot_url: str | None = None
     """Where snapshots are kept: any fsspec URL or folder. By default in the home, which a lost home takes along."""
     snapshot_key: str | None = None
@@ -404,6 +406,7 @@ class Settings(BaseModel):
                 "home": home,
                 "operations_url": None,
                 "dagster_url": None,
+                "published_url": None,
                 "snapshot_url": None,
                 "snapshot_key": None,
                 "openlineage_url": None,
@@ -631,8 +634,9 @@ def load_settings(home: Path | None = None) -> Settings:
         raise UsageError(f"The home {str(settings.home)!r} leads nowhere: {error}.") from None
     HOMES.add(str(found))
     WRITTEN_TO.update([str(found), str(settings.cache), tempfile.gettempdir()])
-    if settings.snapshot_url is not None and settings.snapshot_url.startswith("/"):
-        WRITTEN_TO.add(settings.snapshot_url)
+    for url in (settings.snapshot_url, settings.published_url):
+        if url is not None and url.startswith("/"):
+            WRITTEN_TO.add(url)
     return settings.model_copy(update={"home": found})
 
 

@@ -183,6 +183,17 @@ def _alerts(settings: Settings) -> str:
     return f"no channel of {len(statuses)} is failing{kept}"
 
 
+def _published_copy(settings: Settings) -> str:
+    from reliability_platform.warehouse.published_copy import copy_published
+
+    if settings.published_url is None:
+        return "what is published is copied nowhere; RELIABILITY_PUBLISHED_URL names a place"
+    wrong = copy_published(settings)
+    if wrong is not None:
+        raise _WrongError(wrong)
+    return "the copy shows what the home shows"
+
+
 def _snapshots(settings: Settings) -> str:
     from reliability_platform.recovery.stores import examine_snapshots
     from reliability_platform.warehouse.snapshots.location import SnapshotLocation
@@ -323,6 +334,7 @@ EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "operations": _stored("operations"),
     "admitted": _stored("landing"),
     "published": _stored("published"),
+    "published copy": _published_copy,
     "sources": _sources,
     "landing": _landing,
     "checks": _judged,

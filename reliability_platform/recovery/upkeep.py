@@ -24,6 +24,7 @@ from reliability_platform.recovery.capacity import available_memory, free_room
 from reliability_platform.recovery.drill_log import Calendar, not_met, overdue
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.published_copy import copy_published
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import read_snapshots
 
@@ -75,6 +76,7 @@ def findings(
         return {}
     low, failed = low or set(), not_met(calendar, engine)
     return {
+        "home__published_copied": copy_published(settings),
         "home__snapshot_fresh": stale_snapshot(settings, since, now),
         "home__drills_in_time": "; ".join(overdue(calendar, settings, engine, now).values()) or None,
         "home__drills_met": f"failed when it was done last: {', '.join(failed)}" if failed else None,

@@ -44,6 +44,7 @@ from reliability_platform.warehouse.published import (
     record_of,
     versions,
 )
+from reliability_platform.warehouse.published_copy import copy_published
 from reliability_platform.warehouse.published_integrity import (
     examine_published,
     examine_version,
@@ -81,6 +82,12 @@ def is_due(settings: Settings) -> bool:
 
 
 def _link(settings: Settings, version: str) -> None:
+    """Let consumers read a version, here and where it is copied to."""
+    _swap_link(settings, version)
+    copy_published(settings)
+
+
+def _swap_link(settings: Settings, version: str) -> None:
     for left in settings.published.glob(f".{CURRENT}.*"):
         left.unlink()  # by a process that was killed; the lease says that it is not at work
     current = settings.published / CURRENT

@@ -13,14 +13,10 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlsplit
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-from fsspec.registry import known_implementations
-
-from reliability_platform.errors import EnvironmentUnusableError, PlatformError, UsageError
+from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.elsewhere import Elsewhere
 from reliability_platform.warehouse.snapshots.encryption import SUFFIX, Digested, NotDecryptedError, SnapshotKey
 
 OBJECTS, MANIFESTS = "objects", "manifests"
@@ -35,96 +31,37 @@ class SnapshotDamagedError(EnvironmentUnusableError):
     """A stored content is missing or is not what its name says."""
 
 
-class _Remote:
-    """A file system elsewhere, whose refusals are said as what they are: of that place, and not of the home."""
-
-    def __init__(self, fs: Any) -> None:
-        self._fs = fs
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._fs, name)
-        if not callable(found):
-            return found
-
-        def ask(*words: Any, **options: Any) -> Any:
-            try:
-                return found(*words, **options)
-            except (FileNotFoundError, FileExistsError, PlatformError):
-                raise
-            except Exception as error:  # each protocol has errors of its own
-                how = "refuses access" if isinstance(error, PermissionError) else "cannot be used"
-                raise EnvironmentUnusableError(
-                    f"The place of the snapshots that RELIABILITY_SNAPSHOT_URL names {how} ({type(error).__name__}): "
-                    "look at its address, its key and whether it answers."
-                ) from error
-
-        return ask
-
-
-def _unreachable(url: str, error: Exception) -> PlatformError:
-    """Why fsspec cannot open a URL, without the URL: it may hold a key."""
-    protocol = url.partition("://")[0]
-    needs = known_implementations.get(protocol, {}).get("err")
-    if isinstance(error, ImportError) and needs:
-        return EnvironmentUnusableError(
-            f"RELIABILITY_SNAPSHOT_URL begins with {protocol}://, for which a package is missing: {needs.rstrip('.')}."
-        )
-    return UsageError(
-        f"RELIABILITY_SNAPSHOT_URL names a place that cannot be reached ({type(error).__name__}): "
-        "use a folder, file://…, or a protocol whose fsspec package is installed."
-    )
-
-
 class SnapshotLocation:
     """Contents by checksum and manifests by name. Every write is finished before it gets its name."""
 
     def __init__(self, url: str, key: SnapshotKey | None = None) -> None:
         self._key, self._suffix, self._is_right = key, SUFFIX if key else "", key is None
-        try:
-            # A plain path is no URL: nothing in it is a protocol, as `::` and `://` are.
-            self._fs, root = (LocalFileSystem(), url) if url.startswith("/") else fsspec.core.url_to_fs(url)
-        except (ValueError, ImportError) as error:
-            raise _unreachable(url, error) from None
-        if not isinstance(self._fs, LocalFileSystem):
-            self._fs = _Remote(self._fs)
-        self._root = str(root).rstrip("/")
-        parts = urlsplit(url)
-        # User, password and query of a URL may be secrets.
-        self.shown = (
-            url if url.startswith("/") or "://" not in url else f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
-        )
+        self._place = Elsewhere.open(url, "RELIABILITY_SNAPSHOT_URL", "the snapshots")
+        self._fs, self.folder, self.shown = self._place.fs, self._place.folder, self._place.shown
 
     @classmethod
     def of(cls, settings: Settings) -> "SnapshotLocation":
         """The location that the settings name."""
         return cls(settings.snapshots, SnapshotKey(settings.snapshot_key) if settings.snapshot_key else None)
 
-    @property
-    def folder(self) -> Path | None:
-        """The folder, if the location is one of this machine."""
-        return Path(self._root) if isinstance(self._fs, LocalFileSystem) else None
-
     def lies_in(self, home: Path) -> bool:
         """Whether the snapshots would be lost together with a home."""
         return self.folder is not None and self.folder.resolve().is_relative_to(home.resolve())
 
-    def _path(self, *parts: str) -> str:
-        return "/".join([self._root, *parts])
-
     def _object(self, sha256: str) -> str:
         if not SHA256.fullmatch(sha256):
             raise SnapshotDamagedError(f"{sha256[:80]!r} is not a checksum: the manifest is damaged.")
-        return self._path(OBJECTS, sha256[:2], sha256 + self._suffix)
+        return self._place.path(OBJECTS, sha256[:2], sha256 + self._suffix)
 
     def _manifest(self, name: str) -> str:
-        return self._path(MANIFESTS, f"{name}.json{self._suffix}")
+        return self._place.path(MANIFESTS, f"{name}.json{self._suffix}")
 
     def _names(self, folder: str) -> Iterator[tuple[str, int]]:
         """Names without the suffix, and sizes as stored. Raises `EnvironmentUnusableError` where others are encrypted than should be."""
         # A listing that a library keeps would hide what another process wrote.
         self._fs.invalidate_cache()
         try:
-            found: dict[str, dict[str, Any]] = self._fs.find(self._path(folder), detail=True)
+            found: dict[str, dict[str, Any]] = self._fs.find(self._place.path(folder), detail=True)
         except FileNotFoundError:
             return
         for path, about in found.items():
@@ -143,7 +80,7 @@ class SnapshotLocation:
         if self._is_right or self._key is None:
             return self._key
         try:
-            self._key.decrypted_bytes(bytes(self._fs.cat_file(self._path(KEY_PROOF))))
+            self._key.decrypted_bytes(bytes(self._fs.cat_file(self._place.path(KEY_PROOF))))
         except FileNotFoundError:
             pass  # the place is new
         except NotDecryptedError:
@@ -178,13 +115,13 @@ class SnapshotLocation:
         self._fs.mv(str(source), str(target))
 
     def _write(self, target: str, source: IO[bytes], expected: str | None = None) -> None:
-        draft = self._path(f"{PARTIAL}{uuid.uuid4().hex}")
+        draft = self._place.path(f"{PARTIAL}{uuid.uuid4().hex}")
         self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
         digested = Digested(source)
         key = self._checked_key()
         try:
-            if key is not None and not self._fs.exists(self._path(KEY_PROOF)):
-                self._fs.pipe_file(self._path(KEY_PROOF), key.encrypted_bytes(b"the key of these snapshots"))
+            if key is not None and not self._fs.exists(self._place.path(KEY_PROOF)):
+                self._fs.pipe_file(self._place.path(KEY_PROOF), key.encrypted_bytes(b"the key of these snapshots"))
             with (
                 key.encrypted(digested) if key is not None else nullcontext(digested) as content,
                 self._fs.open(draft, "wb") as file,
@@ -270,7 +207,7 @@ class SnapshotLocation:
     def remove_drafts(self) -> int:
         """Remove what a killed process left half-written; returns how many there were."""
         try:
-            names = [path for path in self._fs.ls(self._root, detail=False) if PARTIAL in path.rsplit("/", 1)[-1]]
+            names = [path for path in self._fs.ls(self._place.root, detail=False) if PARTIAL in path.rsplit("/", 1)[-1]]
         except FileNotFoundError:
             return 0
         for path in names:
