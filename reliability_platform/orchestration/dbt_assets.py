@@ -106,7 +106,6 @@ def dbt_models(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.Mat
             home.run(context.run),
             days,
             select=() if selected == everything else sorted(selected),
-            on_node=lambda name: context.log.debug(f"dbt finished {name}"),
             on_model_start=models.started,
         )
         models.ended(built.nodes)

@@ -117,7 +117,6 @@ def build(
     days: Sequence[date],
     *,
     select: Sequence[str] = (),
-    on_node: Callable[[str], None] | None = None,
     on_model_start: Callable[[str], None] | None = None,
 ) -> Built:
     """Build the tables of an unbroken row of days, and record what dbt's own tests say. What failed is a result."""
@@ -128,7 +127,6 @@ def build(
             days[-1],
             select=select,
             run=context.run_id,
-            on_node=on_node,
             on_model_start=on_model_start,
         )
     store = CheckStore(context.engine)

@@ -273,16 +273,24 @@ def _project(manifest: Path) -> Any:
     from dbt.contracts.graph.manifest import Manifest
 
     kept = manifest.with_name(f"project-{made_with()}.pickle")
-    with suppress(OSError, *NOT_KEPT_WHOLE), kept.open("rb") as file:
-        about = os.fstat(file.fileno())
-        # What is read so may run anything: only what this user has written, who may have no other place than the temporary folder.
-        if about.st_uid == os.getuid() and not about.st_mode & stat.S_IWOTH:
-            return Manifest(**pickle.load(file))  # noqa: S301
+    with suppress(OSError, *NOT_KEPT_WHOLE):
+        return Manifest(**pickle.loads(written_by_us(kept)))  # noqa: S301
     parsed = _read_project(manifest)
     parts = {one.name: getattr(parsed, one.name) for one in fields(Manifest) if not one.name.startswith("_")}
     with suppress(OSError):  # where there is no place to keep it, the next process reads it again
         write_atomically(kept, pickle.dumps(parts))
     return parsed
+
+
+def written_by_us(path: Path) -> bytes:
+    """What is in a file that may run anything. Raises `OSError` if another user may have written it: there may be no other place
+    for it than the temporary folder.
+    """
+    with path.open("rb") as file:
+        about = os.fstat(file.fileno())
+        if about.st_uid != os.getuid() or about.st_mode & stat.S_IWOTH:
+            raise PermissionError(errno.EPERM, "another user may have written it")
+        return file.read()
 
 
 def _read_project(manifest: Path) -> Any:

@@ -26,7 +26,7 @@ from reliability_platform.operations.identity import home_id, identify, identity
 from reliability_platform.settings import OWN_DBT_PROJECT, Settings
 from reliability_platform.warehouse.built import begin_build, end_build, note_built, note_origin
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_project, project_run, quiet_arguments
-from reliability_platform.warehouse.dbt_overhead import spare_overhead
+from reliability_platform.warehouse.dbt_overhead import kept_translations, spare_overhead
 from reliability_platform.warehouse.dbt_start import compile_when_used, spare_start
 from reliability_platform.warehouse.dead_letters import remember
 from reliability_platform.warehouse.failures import damaged, is_damage
@@ -150,14 +150,12 @@ def build(
     select: Sequence[str] = (),
     command: str = "build",
     run: str = "",
-    on_node: Callable[[str], None] | None = None,
     on_model_start: Callable[[str], None] | None = None,
 ) -> list[NodeResult]:
     """Run dbt over the landing days `first`..`last` (both included) under the lease.
 
-    `command` is `build` (models and data tests) or `run` (models alone); `run` is the run that the build belongs to. The
-    callbacks get a node's name, in a thread
-    of dbt's; what they raise is dbt's to swallow. A failed test is a result, not an error;
+    `command` is `build` (models and data tests) or `run` (models alone); `run` is the run that the build belongs to.
+    `on_model_start` gets a model's name, in a thread of dbt's; what it raises is dbt's to swallow. A failed test is a result, not an error;
     so is a failed model. `TransformFailedError` is raised only if dbt could not start.
     """
     compile_when_used()
@@ -178,14 +176,12 @@ def build(
     """Of versions of a model, which dbt calls alike."""
 
     def listen(event: Any) -> None:
-        if on_node is not None and event.info.name == "NodeFinished":
-            on_node(event.data.node_info.node_name)
         is_model = event.info.name == "NodeStart" and event.data.node_info.resource_type == "model"
         if on_model_start is not None and is_model:
             on_model_start(names.get(event.data.node_info.unique_id, event.data.node_info.node_name))
 
     # Nothing is made into a message where nobody listens: a twentieth of a build.
-    listeners: list[Callable[[Any], None]] = [listen] if on_node is not None or on_model_start is not None else []
+    listeners: list[Callable[[Any], None]] = [listen] if on_model_start is not None else []
     journaled = _journaled(settings, first, last, run=run, whole=not select)
     with journaled as number, warehouse_lease(settings), _environment(settings):
         ensure_sound_bronze(settings, set(days(first, last)))
@@ -207,7 +203,8 @@ def build(
                 cleanup_event_logger()
                 said = quiet_arguments(*phase, *words, project=project, target=settings.dbt_target)
                 runner = dbtRunner(manifest=parsed_project(manifest), callbacks=listeners)
-                result: Any = runner.invoke(said, **window)
+                with kept_translations(manifest):
+                    result: Any = runner.invoke(said, **window)
             finally:
                 # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
                 DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]

@@ -18,8 +18,8 @@ from typing import Any
 from reliability_platform.atomic import write_atomically
 from reliability_platform.settings import load_settings
 
-DECIDE = ("dbt-core", "dbt-common", "dbt-adapters", "dbt-duckdb", "mashumaro")
-"""Their versions decide what a schema is, and of what classes a parsed project."""
+DECIDE = ("dbt-core", "dbt-common", "dbt-adapters", "dbt-duckdb", "mashumaro", "jinja2")
+"""Their versions decide what a schema is, of what classes a parsed project, and what a translated text."""
 
 
 def compile_when_used() -> None:
