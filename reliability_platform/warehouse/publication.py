@@ -109,10 +109,12 @@ def _point_to(settings: Settings, ledger: Ledger, version: str) -> None:
 
 def _fresh_dates(connection: duckdb.DuckDBPyConnection, mart: Mart, released: Sequence[Partition]) -> list[date]:
     """Event dates of `mart` to which only released partitions contribute, and all of its sources did."""
-    contributions = " union all ".join(
-        f"select distinct '{source}' as source, landing_date, event_date from stg_{source} where disposition = 'valid'"
-        for source in mart.sources
-    )
+    for source in mart.sources:  # one pass over a source for all of its tables
+        connection.execute(
+            f"create temp table if not exists contributions_of_{source} as "
+            f"select distinct '{source}' as source, landing_date, event_date from stg_{source} where disposition = 'valid'"
+        )
+    contributions = " union all ".join(f"from contributions_of_{source}" for source in mart.sources)
     rows = connection.execute(
         f"""
         with released as (select unnest($sources::varchar[]) as source, unnest($days::date[]) as landing_date),
