@@ -1,6 +1,7 @@
 """Evaluates checks on landing days: every wanted check gives exactly one result per day, whatever happens."""
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 
 from reliability_platform.checks.as_people_said import as_people_said
@@ -8,7 +9,7 @@ from reliability_platform.checks.catalogue import CHECKS, MODEL_TESTS
 from reliability_platform.checks.episodes import EPISODE_DAYS
 from reliability_platform.checks.history import LOOK_BACK_DAYS, evaluate_history
 from reliability_platform.checks.native import evaluate_native
-from reliability_platform.checks.profile import Experience, evaluate_profiles, experience, profile_checks
+from reliability_platform.checks.profile import Experience, evaluate_profiles, experience, measure_ahead, profile_checks
 from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.soda import evaluate_soda
 from reliability_platform.checks.store import CheckStore
@@ -64,8 +65,13 @@ def evaluate(
     past = min(partitions) - timedelta(days=LOOK_BACK_DAYS)
     with (
         warehouse_reader(settings) as connection,
-        one_thread_for_few(connection, past if history or profiles else min(partitions), max(partitions)),
+        one_thread_for_few(connection, past if history or profiles else min(partitions), max(partitions)) as is_few,
+        ThreadPoolExecutor(max_workers=1) as pool,
     ):
+        # A third of an audit of one day, and no answer of another check is needed for it. Of many rows each question has
+        # all threads and much memory.
+        ahead = profiles if is_few else set[str]()
+        measuring = pool.submit(measure_ahead, settings, connection.cursor(), partitions, ahead)
         results = [
             *evaluate_native(settings, connection, partitions, names, run_id, now),
             *evaluate_soda(connection, partitions, names, run_id, now),
@@ -90,6 +96,7 @@ def evaluate(
             def learned(source: str) -> Experience:
                 return experience(store, engine, source, held.get(source, ()), wrong.get(source, ()), known, watch)
 
+            measuring.result()
             results += evaluate_profiles(settings, connection, partitions, profiles, learned, run_id, now)
     raise_if_stopped()  # what an interrupt has broken off looks like a check that crashed
     silent = _paused_days(settings, partitions, now)

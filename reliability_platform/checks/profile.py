@@ -7,10 +7,12 @@ the deviations, the one first by which the day is known.
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import duckdb
+import pyarrow as pa
 from sqlalchemy import Engine
 
 from reliability_platform.checks.catalogue import CHECKS
@@ -161,6 +163,26 @@ def _drifting(
     return found
 
 
+def _profiles(
+    settings: Settings, connection: duckdb.DuckDBPyConnection, source: str, partitions: Sequence[date]
+) -> pa.Table | None:
+    """Those of the days and of their past; None where the source is too young for any."""
+    first = min(partitions) - timedelta(days=LOOK_BACK_DAYS)
+    past = [one for one in built_days(connection, source) if first <= one < max(partitions)]
+    if len(past) < MIN_HISTORY_DAYS:
+        return None
+    return profiles_of(settings, connection, source, first, max(partitions))
+
+
+def measure_ahead(
+    settings: Settings, connection: duckdb.DuckDBPyConnection, partitions: Sequence[date], names: set[str]
+) -> None:
+    """Measure what `evaluate_profiles` will ask for, which then finds it kept; it also tells what could not be measured."""
+    for source in sorted({CHECKS[name].source for name in names}):
+        with suppress(duckdb.Error):
+            _profiles(settings, connection, source, partitions)
+
+
 def _judged(
     settings: Settings,
     connection: duckdb.DuckDBPyConnection,
@@ -170,12 +192,10 @@ def _judged(
     wrong: Mapping[str, set[date]],
 ) -> dict[date, ProfileJudgement] | None:
     """By landing day that has rows; None where the source is too young for any."""
-    built = built_days(connection, source)
-    first = min(partitions) - timedelta(days=LOOK_BACK_DAYS)
-    past = [one for one in built if first <= one < max(partitions)]
-    if len(past) < MIN_HISTORY_DAYS:
+    profiles = _profiles(settings, connection, source, partitions)
+    if profiles is None:
         return None
-    series = series_of(profiles_of(settings, connection, source, first, max(partitions)))
+    series = series_of(profiles)
     for day, metrics in learned.unlike.items():
         series.forget([day], metrics)
     for metric, since in learned.normal_since.items():

@@ -18,15 +18,15 @@ FEW_ROWS = 2_000_000
 
 
 @contextmanager
-def one_thread_for_few(connection: "duckdb.DuckDBPyConnection", first: date, last: date) -> Iterator[None]:
-    """Work on the landing days from `first` to `last` with one thread where they have few rows."""
+def one_thread_for_few(connection: "duckdb.DuckDBPyConnection", first: date, last: date) -> Iterator[bool]:
+    """Work on the landing days from `first` to `last` with one thread a question where they have few rows; yields whether."""
     rows = built_rows_between(connection, first, last)
     row = connection.execute("select current_setting('threads')").fetchone()
     if row is None or rows is None or rows > FEW_ROWS:
-        yield
+        yield False
         return
     connection.execute("set threads = 1")
     try:
-        yield
+        yield True
     finally:
         connection.execute(f"set threads = {int(row[0])}")
