@@ -80,7 +80,6 @@ def _metadata(spec: CheckSpec, result: CheckResult) -> dict[str, dg.MetadataValu
     metadata: dict[str, dg.MetadataValue] = {
         "status": dg.MetadataValue.text(result.status.value),
         "threshold": dg.MetadataValue.text(result.threshold),
-        "message": dg.MetadataValue.text(result.message),
     }
     if result.value is not None:
         metadata["value"] = dg.MetadataValue.float(float(result.value))
