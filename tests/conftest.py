@@ -147,10 +147,17 @@ def postgresql_of_the_session() -> "Iterator[PostgresqlServer]":
 
 
 @pytest.fixture
-def in_postgresql(postgresql_of_the_session: "PostgresqlServer", monkeypatch: pytest.MonkeyPatch) -> "PostgresqlServer":
-    """Lets every home of the test have its operations store there."""
+def in_postgresql(
+    postgresql_of_the_session: "PostgresqlServer", monkeypatch: pytest.MonkeyPatch
+) -> "Iterator[PostgresqlServer]":
+    """Lets every home of the test have its operations store there. Engines keep connections for the process, and a server
+    has a hundred: they are ended with the test.
+    """
     monkeypatch.setenv("RELIABILITY_OPERATIONS_URL", postgresql_of_the_session.url)
-    return postgresql_of_the_session
+    yield postgresql_of_the_session
+    postgresql_of_the_session.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,10 @@ FORMER = "public"
 FORMER_TABLES = (*metadata.tables, "model_versions")
 
 
+class LostStoreError(EnvironmentUnusableError):
+    """The server has no tables of a home that should have some."""
+
+
 @dataclass(frozen=True)
 class Installation:
     """A home whose operations store is in a server."""
@@ -65,12 +69,12 @@ class Installation:
             connection.exec_driver_sql(f'alter table if exists "{FORMER}"."{table}" set schema "{self.schema}"')
 
     def refuse_new(self) -> None:
-        """Raise `EnvironmentUnusableError` if the store of this home should be there: a new one knows no incident of it."""
+        """Raise `LostStoreError` if the store of this home should be there: a new one knows no incident of it."""
         if has_published(self.settings):
-            raise EnvironmentUnusableError(
+            raise LostStoreError(
                 f"The operations store that {variable('operations_url')} names has no schema {self.schema} with the tables "
-                f"of this home, which has published: put it back from a backup, or {self.settings.identity.name} if that is "
-                "not the one of this home; a store that is still in the home's folder counts while that variable is unset."
+                "of this home, which has published: `reliability restore --damaged` puts it back from a snapshot; a store "
+                "that is still in the home's folder counts while that variable is unset."
             )
 
     def claim(self, connection: Connection) -> None:

@@ -13,12 +13,11 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    String,
     Table,
-    Text,
     UniqueConstraint,
 )
 
+from reliability_platform.operations.texts import String, Text
 from reliability_platform.operations.utc import UtcDateTime
 
 metadata = MetaData()

@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from reliability_platform.errors import UsageError
 from reliability_platform.locks import locked
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.snapshots.inventory import walk
 from reliability_platform.warehouse.snapshots.location import MANIFESTS, OBJECTS, SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import OPERATIONS
-from reliability_platform.warehouse.snapshots.take import copy_operations, copy_warehouse, operations_file
+from reliability_platform.warehouse.snapshots.take import copy_operations, copy_warehouse
 
 WORKSPACE = ".drill"
 REPLACED_WHOLE = ("landing", "bronze", "published", "quarantine", "reference", "recording")
@@ -45,11 +44,6 @@ def _link(source: Path, target: Path) -> None:
 @contextmanager
 def clone_of(settings: Settings, name: str = WORKSPACE) -> Iterator[Clone]:
     """A clone for the length of the block, in a hidden folder of the home; what a killed process left is removed first."""
-    if operations_file(settings) is None:
-        raise UsageError(
-            "Drills and rehearsals work on a clone of the home, and the operations store of this one is in a database server: "
-            "rehearse in a home of its own, with RELIABILITY_OPERATIONS_URL unset."
-        )
     workspace = settings.home / name
     busy = f"Another {name[1:]} is at work in {settings.home}: wait until it has ended."
     with locked(settings.home / f"{name}.lock", busy, wait_seconds=0):
@@ -68,12 +62,10 @@ def _made(settings: Settings, workspace: Path) -> Clone:
     clone = settings.apart(home).model_copy(update=kept)
     (workspace / "evidence").mkdir(parents=True)
     home.mkdir()
-    store = operations_file(settings)
-    assert store is not None
     with warehouse_lease(settings):
         if settings.warehouse.exists():
             copy_warehouse(settings, clone.warehouse)
-        copy_operations(store, home / OPERATIONS)
+        copy_operations(settings, home / OPERATIONS)
         files, links, _unfit = walk(settings, location.folder)
         for file in files:
             bring = _link if file.path.split("/")[0] in REPLACED_WHOLE else _copy

@@ -25,6 +25,7 @@ from reliability_platform.landing.sealed import BRONZE, LANDING, examine_day
 from reliability_platform.landing.sound_reference import load_damaged_again
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.identity import home_id, identify, known_homes
+from reliability_platform.operations.postgresql import LostStoreError
 from reliability_platform.pipeline.run import reprocess
 from reliability_platform.pipeline.steps import RunContext
 from reliability_platform.recovery.stores import SNAPSHOTS, WAREHOUSE, examine_home, examine_landing, store_damage
@@ -117,6 +118,7 @@ def _newest_first(settings: Settings) -> Iterable[Snapshot]:
 def _mend_operations(settings: Settings, clock: Clock, steps: list[str]) -> set[date]:
     """Put back the newest store of this home that a snapshot has; without one, begin a new one. The days to run again."""
     home, days = home_id(settings), None
+    is_kept = operations_file(settings) is None and not _begun_in_server(settings)
     for snapshot in _newest_first(settings):
         try:
             aside = restore_operations(settings, snapshot, lambda file: _is_ours(file, home))
@@ -127,19 +129,29 @@ def _mend_operations(settings: Settings, clock: Clock, steps: list[str]) -> set[
         kept = f"; the damaged one is {aside.name}" if aside is not None else ""
         steps.append(f"put back the operations store of {moment(snapshot.taken_at)}{kept}")
         break
-    if days is None:
+    if days is None and is_kept:
+        steps.append("left the operations store alone: no snapshot has it, and the server has backups of its own")
+    elif days is None:
         days = _begin_anew(settings, clock, steps)
-    invalidate_days(operations_engine(settings), sorted(days))
-    return days
+    invalidate_days(operations_engine(settings), sorted(days or ()))
+    return days or set()
+
+
+def _begun_in_server(settings: Settings) -> bool:
+    """Whether the server had no tables of this home; now it has empty ones, in which the lease is."""
+    try:
+        operations_engine(settings)
+    except LostStoreError:
+        operations_engine(settings, begin=True)
+        return True
+    return False
 
 
 def _begin_anew(settings: Settings, clock: Clock, steps: list[str]) -> set[date]:
     file = operations_file(settings)
-    if file is None:
-        steps.append("left the operations store alone: it is in a database server, which has its own means")
-        return set()
     with warehouse_lease(settings):
-        set_aside(file)
+        if file is not None:
+            set_aside(file)
         _taken_up(settings, clock)
     steps.append("began a new operations store: no snapshot has one; incidents and results of before are lost")
     return {day for _, day in landed_partitions(settings)}

@@ -22,6 +22,7 @@ from reliability_platform.landing.sealed import examine_landed
 from reliability_platform.landing.sound_reference import examine_reference
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.identity import home_id, identify, identity_trouble
+from reliability_platform.operations.postgresql import LostStoreError
 from reliability_platform.operations.schema import DamagedStoreError, ensure_schema, lost_tables
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.built import is_anothers
@@ -96,8 +97,11 @@ def examine_operations(settings: Settings) -> list[Damage]:
         words = store_damage(file)
         if words is not None:
             return [_operations(file.name, words)]
-    engine = operations_engine(settings)
     name = file.name if file is not None else OPERATIONS
+    try:
+        engine = operations_engine(settings)
+    except LostStoreError:
+        return [_operations(name, "has no tables of this home")]
     trouble = identity_trouble(settings, engine)
     if trouble is not None:
         return [_operations(name, trouble)]

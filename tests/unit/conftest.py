@@ -9,6 +9,11 @@ import pytest
 from tests.unit.alerting import Ground, Server
 from tests.unit.broken_home import BrokenHome
 
+ON_BOTH_ENGINES = frozenset({
+    "test_audit_log", "test_build_journal", "test_day_clock", "test_incident_cursor", "test_incidents_store",
+})  # fmt: skip
+"""The modules of tests of what reads and writes the operations store."""
+
 
 @pytest.fixture
 def server() -> Iterator[Server]:
@@ -37,3 +42,17 @@ def with_past(_remembered: Path, tmp_path: Path) -> BrokenHome:
     """A home of its own of which the source has a past; its day has not landed yet."""
     shutil.copytree(_remembered, tmp_path / "with_past", symlinks=True)
     return BrokenHome(tmp_path / "with_past", events_per_day=4_000)
+
+
+@pytest.fixture(autouse=True)
+def _store_engine(request: pytest.FixtureRequest) -> None:
+    """Where the homes of a test have their operations store: in their folder, or, for tests of the store, in a server as well."""
+    if getattr(request, "param", "sqlite") == "postgresql":
+        request.getfixturevalue("in_postgresql")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of what reads and writes the operations store are run on both of its engines."""
+    is_of_a_file = metafunc.definition.get_closest_marker("sqlite") is not None
+    if metafunc.module.__name__.rpartition(".")[2] in ON_BOTH_ENGINES and not is_of_a_file:
+        metafunc.parametrize("_store_engine", ["sqlite", "postgresql"], indirect=True)

@@ -147,6 +147,7 @@ def test_entries_that_are_older_than_the_chain_are_no_forgery(home: Settings) ->
     assert len(AuditLog(engine).broken_links()) == 1
 
 
+@pytest.mark.sqlite
 def test_check_results_that_are_gone_are_counted(home: Settings) -> None:
     """Without its results a check looks like one that is new, and is evaluated on what is there now."""
     engine = operations_engine(home)

@@ -154,16 +154,13 @@ def test_a_drill_that_is_killed_leaves_the_home_as_it_was(home: Settings) -> Non
 
 
 def test_a_drill_that_cannot_be_done_says_why(home: Settings, tmp_path: Path) -> None:
-    """No snapshot, nothing published, an unknown table, a database server."""
+    """No snapshot, nothing published, an unknown table."""
     with pytest.raises(UsageError, match="no snapshot"):
         run_drill(home.model_copy(update={"snapshot_url": str(tmp_path / "none")}), Drill.WAREHOUSE_LOSS, utc_now)
     with pytest.raises(UsageError, match="nothing to lose"):
         run_drill(home.model_copy(update={"home": tmp_path / "none"}), Drill.WAREHOUSE_LOSS, utc_now)
     with pytest.raises(UsageError, match="no table"):
         run_drill(home, Drill.TABLE_LOSS, utc_now, "nothing")
-    server = home.model_copy(update={"operations_url": "postgresql://server/operations"})
-    with pytest.raises(UsageError, match="database server"):
-        run_drill(server, Drill.TABLE_LOSS, utc_now)
     assert not (home.home / WORKSPACE).exists()
 
 

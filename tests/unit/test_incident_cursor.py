@@ -130,6 +130,7 @@ def test_the_cursor_never_goes_back(settings: Settings) -> None:
     assert (cursor_of(engine, "one"), cursor_of(engine, "another"), cursor_of(engine, "none")) == (7, 1, 0)
 
 
+@pytest.mark.sqlite
 def test_a_home_of_before_there_were_cursors_opens_no_incident_again(settings: Settings) -> None:
     """Its results are read once more from the first; those that have incidents are known."""
     tick(settings)
@@ -151,6 +152,7 @@ def test_a_home_of_before_there_were_cursors_opens_no_incident_again(settings: S
             "row_counts",
             "build_fingerprints",
             "fingerprints",
+            "leases",
         ):
             connection.execute(text(f"drop table {later_table}"))
         for table, later_column in (("audit_log", "acted_from"),):

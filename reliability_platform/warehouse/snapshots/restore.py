@@ -17,6 +17,9 @@ from sqlalchemy import Engine
 from reliability_platform.damage import sha256_of
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.admission import landed_partitions
+from reliability_platform.operations import operations_engine
+from reliability_platform.operations.portable import put_back_from_file
+from reliability_platform.operations.postgresql import Installation
 from reliability_platform.parquet import identifier, literal
 from reliability_platform.settings import RESTORING, Settings
 from reliability_platform.warehouse.journal import BuildJournal
@@ -123,8 +126,6 @@ def restore_operations(settings: Settings, snapshot: Snapshot, fits: Callable[[P
     is whole and fits.
     """
     target = operations_file(settings)
-    if target is None:
-        raise UsageError("The operations store is in a database server, which has its own means.")
     with snapshot_lock(settings) as staging, warehouse_lease(settings):
         fetched = staging / OPERATIONS
         _fetch(SnapshotLocation.of(settings), snapshot, OPERATIONS, fetched)
@@ -132,10 +133,18 @@ def restore_operations(settings: Settings, snapshot: Snapshot, fits: Callable[[P
             raise SnapshotDamagedError(
                 f"The operations store in snapshot {snapshot.id} is of another home, or not whole."
             )
+        if target is None:
+            return Path(_into_server(settings, fetched))
         aside = set_aside(target)
         fetched.replace(target)
         _sync(target.parent)
     return aside
+
+
+def _into_server(settings: Settings, file: Path) -> str:
+    """Put a store into the server; returns the name of the schema that has the one before."""
+    engine = operations_engine(settings, begin=True)
+    return put_back_from_file(engine, Installation.of(settings).schema, file)
 
 
 def set_aside(store: Path) -> Path | None:
@@ -285,7 +294,11 @@ def restore_home(
         for part in sorted(draft.iterdir()):
             place = target / part.name
             if part.name == OPERATIONS and target == settings.home:
-                place = operations_file(settings) or place
+                own = operations_file(settings)
+                if own is None:  # the home's identity, which names the schema, is in place: parts come by their names
+                    _into_server(settings, part)
+                    continue
+                place = own
             if place.is_dir() and not place.is_symlink():
                 shutil.rmtree(place)
             for suffix in ("-wal", "-shm", ".wal"):

@@ -20,6 +20,7 @@ from reliability_platform.damage import sha256_of
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine, store_url
+from reliability_platform.operations.portable import copy_to_file
 from reliability_platform.settings import RESTORING, Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
@@ -56,8 +57,12 @@ def copy_warehouse(settings: Settings, target: Path) -> None:
         shutil.copyfile(settings.warehouse, target)
 
 
-def copy_operations(source: Path, target: Path) -> None:
-    """Copy a SQLite database as it stands between two transactions; others may write meanwhile."""
+def copy_operations(settings: Settings, target: Path) -> None:
+    """Copy the operations store as it stands between two transactions; others may write meanwhile."""
+    source = operations_file(settings)
+    if source is None:
+        copy_to_file(operations_engine(settings), target)
+        return
     with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target)) as copy:
         live.backup(copy)
         copy.execute("pragma journal_mode = delete")  # one file, without a log beside it
@@ -79,13 +84,11 @@ def take_snapshot(settings: Settings, clock: Clock) -> Snapshot:
         snapshots, _ = read_own_snapshots(settings, location)
         location.remove_drafts()
         stored = _Stored(settings, location, snapshots)
-        store = operations_file(settings)
         with warehouse_lease(settings):
             taken_at = clock().astimezone(UTC)
             settled = BuildJournal(operations_engine(settings), settings.builds).settled()
             copy_warehouse(settings, staging / WAREHOUSE)
-            if store is not None:
-                copy_operations(store, staging / OPERATIONS)
+            copy_operations(settings, staging / OPERATIONS)
             before, links, unfit = walk(settings, location.folder)
         read_through(staging / WAREHOUSE)
         databases = [stored.database(staging / name) for name in (WAREHOUSE, OPERATIONS) if (staging / name).exists()]
@@ -101,7 +104,7 @@ def take_snapshot(settings: Settings, clock: Clock) -> Snapshot:
             builds_settled=settled,
             unsettled_days=tuple(sorted(days_that_differ(then, now) | days_that_differ(dict.fromkeys(unread, 0), {}))),
             landing_days=tuple(sorted({day for _, day in landed_partitions(settings)})),
-            left_out=_left_out(store, unread, unfit),
+            left_out=_left_out(unread, unfit),
             links=links,
             files=(*databases, *files),
         )
@@ -109,12 +112,9 @@ def take_snapshot(settings: Settings, clock: Clock) -> Snapshot:
     return snapshot
 
 
-def _left_out(store: Path | None, unread: Sequence[str], unfit: Mapping[str, str]) -> dict[str, str]:
+def _left_out(unread: Sequence[str], unfit: Mapping[str, str]) -> dict[str, str]:
     found = {shown_path(path): "it would not hold still, or cannot be read" for path in unread}
-    found |= {shown_path(path): why for path, why in unfit.items()}
-    return (
-        found if store is not None else {**found, "operations": "it is in a database server, which has its own means"}
-    )
+    return found | {shown_path(path): why for path, why in unfit.items()}
 
 
 class _Stored:
