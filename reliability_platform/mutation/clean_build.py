@@ -23,7 +23,8 @@ from reliability_platform.mutation.sql_text import Query, file_reads
 PASSED, BUILT = "pass", "success"
 EVERYBODY = "whoever reads the project"
 READS_FILES = re.compile(r"read_\w+\s*\(|parquet_scan|(from|join)\s+'", re.IGNORECASE)
-MAX_REASON = 300
+MAX_REASON = 200
+NOT_BUILT, NOT_RUN = "it does not build on the clean data", "it did not run"
 BETWEEN = "\n--next--\n"
 
 
@@ -51,7 +52,8 @@ def build_clean(dbt: DbtCommands, profile: PrivateProfile, folder: Path) -> Clea
     tested = _by_key(dbt.results("test", "--exclude-resource-type=unit_test"))
     project = _project(manifest, results, tested, rendered)
     if not project.models:
-        why = next((f" The first reason: {one.name}: {one.why}." for one in project.left_out), "")
+        first = min(project.left_out, key=lambda one: (NOT_RUN in one.why, NOT_BUILT not in one.why), default=None)
+        why = "" if first is None else f" The first reason: {first.name}: {first.why}."
         raise ProjectUnusableError(f"No model of the project {project.name} was built cleanly.{why}")
     passed = sum(str(one.status) == PASSED for one in tested.values())
     return CleanBuild(project, len(project.models), len(tested), passed)
@@ -103,7 +105,7 @@ def _allow_files(
 
 
 def _reason(result: Any) -> str:
-    return " ".join(str(getattr(result, "message", None) or "it did not run").split())[:MAX_REASON]
+    return " ".join(str(getattr(result, "message", None) or NOT_RUN).split())[:MAX_REASON]
 
 
 def _project(manifest: Any, built: dict[str, Any], tested: dict[str, Any], sources: dict[str, str]) -> Project:
@@ -121,7 +123,7 @@ def _project(manifest: Any, built: dict[str, Any], tested: dict[str, Any], sourc
         if node.config.materialized == "ephemeral" or (is_seed and result is not None and str(result.status) == BUILT):
             continue
         if result is None or str(result.status) != BUILT:
-            left_out.append(LeftOut(node.name, f"it does not build on the clean data ({_reason(result)})"))
+            left_out.append(LeftOut(node.name, f"{NOT_BUILT} ({_reason(result)})"))
         elif getattr(node, "language", "sql") != "sql":
             left_out.append(LeftOut(node.name, "it is no SQL"))
         else:
@@ -141,7 +143,8 @@ def _project(manifest: Any, built: dict[str, Any], tested: dict[str, Any], sourc
         models=ordered,
         tests=tuple(sorted(tests, key=lambda one: one.key)),
         consumers=_consumers(manifest, ordered),
-        left_out=tuple(sorted(left_out, key=lambda one: one.name)),
+        # Causes first: what did not run is below something else that is named.
+        left_out=tuple(sorted(left_out, key=lambda one: (NOT_RUN in one.why, NOT_BUILT not in one.why, one.name))),
     )
 
 

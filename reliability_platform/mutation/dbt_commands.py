@@ -59,7 +59,7 @@ class DbtCommands:
         from dbt_common.events.event_manager_client import cleanup_event_logger
 
         try:
-            with _silent(), _inside(self._called_in):
+            with _silent(), called_in(self._called_in):
                 cleanup_event_logger()
                 return dbtRunner(manifest=self._manifest).invoke([*QUIET, *command, *self._common])
         finally:
@@ -75,8 +75,8 @@ def _silent() -> Iterator[None]:
 
 
 @contextmanager
-def _inside(folder: Path) -> Iterator[None]:
-    """As if dbt had been called in the project's folder: relative paths in models are relative to where it is called."""
+def called_in(folder: Path) -> Iterator[None]:
+    """As if the command had been called in another folder."""
     before = Path.cwd()
     os.chdir(folder)
     try:

@@ -121,6 +121,13 @@ def allow_reading(profile: PrivateProfile, folders: Sequence[str], files: Sequen
     profile.file.write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
+def may_open(profile: PrivateProfile) -> tuple[list[str], list[str]]:
+    """The folders and the files that the project may open."""
+    content = yaml.safe_load(profile.file.read_text(encoding="utf-8"))
+    guard = content[profile.name]["outputs"][profile.target]["plugins"][-1]["config"]
+    return guard["folders"], guard["files"]
+
+
 def _profiles_folder(project: Path, choice: ProfileChoice) -> Path:
     """Where dbt would look."""
     named = choice.profiles_dir or os.environ.get("DBT_PROFILES_DIR")

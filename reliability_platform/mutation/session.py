@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reliability_platform.counted import counted
@@ -11,13 +11,13 @@ from reliability_platform.mutation.candidates import CandidateTest, candidates
 from reliability_platform.mutation.changed_files import changed_files, touched_inputs
 from reliability_platform.mutation.clean_build import CleanBuild, build_clean
 from reliability_platform.mutation.columns import InputTable, learn
-from reliability_platform.mutation.dbt_commands import DbtCommands
+from reliability_platform.mutation.dbt_commands import DbtCommands, called_in
 from reliability_platform.mutation.direct_build import DirectBuild
 from reliability_platform.mutation.errors import ProjectUnusableError
 from reliability_platform.mutation.journal import Journal, default_folder
 from reliability_platform.mutation.mutants import Mutant, all_mutants, sample
 from reliability_platform.mutation.private_copy import PrivateFolder, Untouched, private_folder
-from reliability_platform.mutation.private_profile import PrivateProfile, ProfileChoice, make_private
+from reliability_platform.mutation.private_profile import PrivateProfile, ProfileChoice, make_private, may_open
 from reliability_platform.mutation.project import LeftOut, Project, ProjectInput
 from reliability_platform.mutation.proposals import ProposedTest, propose
 from reliability_platform.mutation.score import Score
@@ -89,7 +89,9 @@ def mutate(wanted: Wanted, tell: Tell = unheard, progress: Progress = unheard) -
     """
     folder = wanted.project.resolve()
     beside = (wanted.beside or folder).resolve()
-    with private_folder() as private:
+    wanted = replace(wanted, project=folder, beside=beside)
+    # As if dbt had been called there: relative paths in models and views are relative to where it is called.
+    with private_folder() as private, called_in(beside):
         profile = make_private(folder, wanted.profile, private, beside)
         untouched = Untouched.seen(beside, *profile.originals)
         try:
@@ -111,7 +113,7 @@ def _tested(
 ) -> Tested:
     build = DirectBuild(clean.project, profile.catalogs, profile.extensions, private.path)
     with build.connection:
-        unread = build.read_in((wanted.beside or wanted.project).resolve())
+        unread = build.read_in(*may_open(profile))
         began = time.monotonic()
         build.project = clean.project.without(*build.settle())
         clean_seconds = time.monotonic() - began
@@ -185,8 +187,6 @@ def _judged(
 
 
 def _with_notes(project: Project, notes: Iterable[str], unread: dict[str, str]) -> Project:
-    from dataclasses import replace
-
     names = {one.key: one.name for one in project.inputs}
     out = [LeftOut(names[key], f"it cannot be read ({why})") for key, why in unread.items()]
     return replace(project, notes=tuple(notes), left_out=(*project.left_out, *out), _below={})

@@ -31,7 +31,14 @@ select order_id, amount from {{ ref('orders') }}""",
     # A row of more than 70,000 makes it count to 10^12: no build ends in the time given.
     "models/slow.sql": """select order_id, (select count(*) from range(steps) as a, range(steps) as b) as pairs
 from (select order_id, case when amount > 70000 then 1000000 else 1 end as steps from {{ ref('orders') }})""",
+    "data/fees.csv": "fee_id,fee\n" + "".join(f"{n},{n / 10}\n" for n in range(1, 31)),
+    "models/fees.sql": """{{ config(materialized='view') }} select * from {{ source('bank', 'fees') }}""",
+    "models/rates.sql": "select count(*) as rates from read_csv('data/fees.csv')",
     "models/schema.yml": """
+sources:
+  - name: bank
+    meta: {external_location: "read_csv('data/{name}.csv', header = true)"}
+    tables: [{name: fees}]
 models:
   - name: stg_orders
     columns:
@@ -50,7 +57,7 @@ exposures:
     label: Finance dashboard
     type: dashboard
     owner: {name: Finance, email: finance@example.com}
-    depends_on: [ref('revenue'), ref('contracted')]
+    depends_on: [ref('revenue'), ref('contracted'), ref('fees'), ref('rates')]
 """,
     "tests/assert_never_passes.sql": "select 1 as wrong from {{ ref('orders') }} limit 1",
 }

@@ -30,7 +30,7 @@ from reliability_platform.mutation.candidates import candidates
 from reliability_platform.mutation.changed_files import changed_files, touched_inputs
 from reliability_platform.mutation.clean_build import CleanBuild, build_clean
 from reliability_platform.mutation.columns import learn
-from reliability_platform.mutation.dbt_commands import DbtCommands
+from reliability_platform.mutation.dbt_commands import DbtCommands, called_in
 from reliability_platform.mutation.direct_build import DirectBuild
 from reliability_platform.mutation.document import document
 from reliability_platform.mutation.errors import NoProjectError, ProjectUnusableError
@@ -40,7 +40,7 @@ from reliability_platform.mutation.messages import said
 from reliability_platform.mutation.mutants import Mutant, all_mutants, sample
 from reliability_platform.mutation.page_report import page_report
 from reliability_platform.mutation.private_copy import private_folder
-from reliability_platform.mutation.private_profile import PrivateProfile, ProfileChoice, make_private
+from reliability_platform.mutation.private_profile import PrivateProfile, ProfileChoice, make_private, may_open
 from reliability_platform.mutation.project import ProjectInput
 from reliability_platform.mutation.proof import prove
 from reliability_platform.mutation.score import Score
@@ -90,8 +90,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bakery]:
         clean = build_clean(dbt, profile, folder)
         build = DirectBuild(clean.project, profile.catalogs, profile.extensions, private.path)
         with build.connection:
-            build.read_in(folder)
-            build.project = clean.project.without(*build.settle())
+            with called_in(folder):
+                build.read_in(*may_open(profile))
+                build.project = clean.project.without(*build.settle())
             inputs = [(one, learn(build.connection, build.reads(one.relation))) for one in build.project.inputs]
             mutants = {one.key: one for one in all_mutants(inputs, seed=0)}
             yield Bakery(folder, before, profile, dbt, build, mutants)
@@ -121,6 +122,13 @@ def test_what_consumers_read_otherwise_is_said_in_their_words(built: Bakery) -> 
     assert (by_model["contracted"].rows_before, by_model["contracted"].rows_after) == (60, 30)
     (revenue,) = [one for one in by_model["revenue"].measures if one.column == "revenue"]
     assert 0.2 < revenue.relative < 0.8
+
+
+def test_files_are_inputs_wherever_the_command_is_called(built: Bakery) -> None:
+    """Of a source that is a file, and of a model that names one: relative to the project, as for dbt when it is called there."""
+    (fees, rates) = built.judge("bank.fees fee unit_change all", "fees.csv accidental_delete all")
+    assert [(one.model, one.rows_after) for one in fees.changes] == [("fees", 30)]
+    assert [(one.model, one.measures[0].after) for one in rates.changes] == [("rates", 0)]
 
 
 def test_a_warning_kills_and_is_told_apart(built: Bakery) -> None:
@@ -275,7 +283,7 @@ def test_a_change_is_judged_by_the_inputs_above_it(built: Bakery, tmp_path: Path
     assert touched("models/stg_orders.sql") == ["raw_orders"]
     assert touched("seeds/raw_customers.csv") == ["raw_customers"]
     assert touched("README.md") == []
-    assert touched("dbt_project.yml") == ["raw_customers", "raw_orders"]
+    assert touched("dbt_project.yml") == ["bank.fees", "fees.csv", "raw_customers", "raw_orders"]
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", "-C", str(tmp_path)]
     (tmp_path / "old.sql").write_text("select 1")
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
@@ -310,8 +318,11 @@ def test_proposed_tests_are_proved_and_written_beside_what_is_there(tmp_path: Pa
     assert proof.failing == proof.missed == ()
     now, then = proof.with_them.score, tested.score
     assert now.killed - then.killed >= sum(len(one.kills) for one in tested.proposals) > 10
-    # What broke the build, or changed nothing, is noticed by tests on the inputs, too.
-    assert now.counted >= then.counted
+    killed = [
+        {one.mutant.key for one in each.outcomes if one.status is MutantStatus.KILLED}
+        for each in (tested, proof.with_them)
+    ]
+    assert killed[0] < killed[1]
     write(proof.changes)
     written = (folder / "seeds" / "schema.yml").read_text()
     assert all(line in written.splitlines() for line in SEEDS.splitlines())
