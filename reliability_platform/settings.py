@@ -279,8 +279,8 @@ class Settings(BaseModel):
     """Sent to that server as a bearer token; shown and stored nowhere."""
     openlineage_timeout_seconds: float = Field(default=2, gt=0, le=60)
     """How long one event may take, and how long the end of a run may wait for the last ones."""
-    openlineage_file_megabytes: int = Field(default=64, gt=0)
-    """At which size the file of lineage events is set aside under a number."""
+    openlineage_file_megabytes: int = Field(default=8, gt=0)
+    """At which size the file of lineage events is compressed and set aside under a number."""
 
     @field_validator(*AS_JSON, mode="before")
     @classmethod

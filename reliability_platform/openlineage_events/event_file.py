@@ -1,15 +1,19 @@
 """Events as lines of JSON in a file: one event, one line.
 
 Writers take turns, so that lines of two processes never mix. A writer that was killed in the middle of a line leaves
-its half; the next one begins a new line after it, and readers pass over it and count it.
+its half; the next one begins a new line after it, and readers pass over it and count it. What is set aside is compressed:
+the events of one landing day of the shop are 0.7 MB, most of it which column comes from which, again and again.
 """
 
+import gzip
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from reliability_platform.atomic import write_atomically
 from reliability_platform.locks import locked
 
 LOOK_AGAIN_SECONDS = 0.002
@@ -40,23 +44,41 @@ class EventFile:
     def _rotate(self) -> None:
         if not self._path.exists() or self._path.stat().st_size < self._max_bytes:
             return
-        number = 1 + max((int(path.suffix[1:]) for path in self._older()), default=0)
-        self._path.rename(self._path.with_name(f"{self._path.name}.{number}"))
+        self._path.rename(self._path.with_name(f"{self._path.name}.{1 + max(self._older(), default=0)}"))
+        for path in self._path.parent.glob(f"{self._path.name}.*"):
+            if path.suffix[1:].isdecimal():  # also what a killed writer or an earlier release has left as it was
+                write_atomically(path.with_name(f"{path.name}.gz"), gzip.compress(path.read_bytes(), mtime=0))
+                path.unlink()
 
-    def _older(self) -> list[Path]:
-        found = [path for path in self._path.parent.glob(f"{self._path.name}.*") if path.suffix[1:].isdecimal()]
-        return sorted(found, key=lambda path: int(path.suffix[1:]))
+    def _older(self) -> dict[int, Path]:
+        """What is set aside by its number, ascending. Where a writer was killed as it compressed a file, that file is there
+        as well: one of the two counts.
+        """
+        pattern = re.compile(rf"{re.escape(self._path.name)}\.(\d+)(\.gz)?")
+        names = map(pattern.fullmatch, sorted(path.name for path in self._path.parent.glob(f"{self._path.name}.*")))
+        found = {int(name[1]): self._path.with_name(name[0]) for name in names if name is not None}
+        return dict(sorted(found.items()))
 
     def files(self) -> list[Path]:
         """All files, oldest first."""
-        return [*self._older(), *([self._path] if self._path.exists() else [])]
+        return [*self._older().values(), *([self._path] if self._path.exists() else [])]
 
     def lines(self) -> Iterator[tuple[str, dict[str, Any] | None]]:
         """Every line as (`file:number`, event); None for a line that is no JSON object: the half of a killed writer."""
         for path in self.files():
-            with path.open("rb") as file:
+            with opened(path) as file:
                 for number, line in enumerate(file, start=1):
                     yield f"{path.name}:{number}", _parsed(line)
+
+
+def opened(path: Path) -> IO[bytes] | gzip.GzipFile:
+    """A file to read, also one that a writer has compressed since it was listed."""
+    if path.suffix != ".gz":
+        try:
+            return path.open("rb")
+        except FileNotFoundError:
+            path = path.with_name(f"{path.name}.gz")
+    return gzip.open(path)
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

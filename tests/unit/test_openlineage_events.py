@@ -1,6 +1,7 @@
 """Events as the specification wants them, and the file that keeps them."""
 
 import copy
+import gzip
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.openlineage_events.datasets import assertions, bronze, landing
 from reliability_platform.openlineage_events.emitter import emit
-from reliability_platform.openlineage_events.event_file import EventFile
+from reliability_platform.openlineage_events.event_file import EventFile, opened
 from reliability_platform.openlineage_events.message import shown_error
 from reliability_platform.openlineage_events.run import JobState
 from reliability_platform.openlineage_events.specification import Specification
@@ -166,12 +167,29 @@ def test_half_a_line_of_a_killed_writer_spoils_no_other(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_full_is_set_aside_and_nothing_is_lost(tmp_path: Path) -> None:
-    """Files are numbered in order, past nine too."""
+    """Files are numbered in order, past nine too; those that are set aside are compressed."""
     file = EventFile(tmp_path / "events.jsonl", 1)
     for one in numbered(12):
         file.append([one])
-    assert [path.name for path in file.files()] == [*(f"events.jsonl.{n}" for n in range(1, 12)), "events.jsonl"]
+    assert [path.name for path in file.files()] == [*(f"events.jsonl.{n}.gz" for n in range(1, 12)), "events.jsonl"]
     assert [found for _, found in file.lines()] == numbered(12)
+
+
+def test_a_writer_that_is_killed_as_it_compresses_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """Whatever it left is read once, and compressed by the next one; so is what an earlier release has set aside."""
+    file = EventFile(tmp_path / "events.jsonl", 1)
+    file.append(numbered(1))
+    (tmp_path / "events.jsonl").rename(tmp_path / "events.jsonl.1")
+    [listed] = file.files()
+    file.append(numbered(2))
+    assert [found for _, found in file.lines()] == [*numbered(1), *numbered(2)]
+    (tmp_path / "events.jsonl.1.gz").write_bytes(gzip.compress((tmp_path / "events.jsonl.1").read_bytes()))
+    assert [found for _, found in file.lines()] == [*numbered(1), *numbered(2)]
+    file.append(numbered(1))
+    assert [path.name for path in file.files()] == ["events.jsonl.1.gz", "events.jsonl.2.gz", "events.jsonl"]
+    assert [found for _, found in file.lines()] == [*numbered(1), *numbered(2), *numbered(1)]
+    with opened(listed) as read:  # by whoever had listed it before it was compressed
+        assert json.loads(read.read()) == numbered(1)[0]
 
 
 WRITER = """
