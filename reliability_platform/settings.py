@@ -237,6 +237,8 @@ class Settings(BaseModel):
     """Where what is published is copied to for consumers of other machines: any fsspec URL or folder. By default nowhere."""
     snapshot_url: str | None = None
     """Where snapshots are kept: any fsspec URL or folder. By default in the home, which a lost home takes along."""
+    snapshot_replica_url: str | None = None
+    """A second place to which each snapshot is copied, as in another region: what is left when the first is lost with the home."""
     snapshot_key: str | None = None
     """Where the key is with which snapshots are encrypted (env:NAME, file:/path or command:program); by default they are not."""
     snapshot_keep_last: int = Field(default=7, ge=1)
@@ -408,6 +410,7 @@ class Settings(BaseModel):
                 "dagster_url": None,
                 "published_url": None,
                 "snapshot_url": None,
+                "snapshot_replica_url": None,
                 "snapshot_key": None,
                 "openlineage_url": None,
                 "alert_urls": (),
@@ -634,7 +637,7 @@ def load_settings(home: Path | None = None) -> Settings:
         raise UsageError(f"The home {str(settings.home)!r} leads nowhere: {error}.") from None
     HOMES.add(str(found))
     WRITTEN_TO.update([str(found), str(settings.cache), tempfile.gettempdir()])
-    for url in (settings.snapshot_url, settings.published_url):
+    for url in (settings.snapshot_url, settings.snapshot_replica_url, settings.published_url):
         if url is not None and url.startswith("/"):
             WRITTEN_TO.add(url)
     return settings.model_copy(update={"home": found})

@@ -442,6 +442,9 @@ _UPKEEP = {
     ),
     "snapshot_fresh": _Property("recovery_at_risk", False, "P2", "The newest snapshot is young enough.", ""),
     "drill_ended": _Property("recovery_at_risk", False, "P2", "The last rehearsals on schedule ran to their end.", ""),
+    "snapshot_replicated": _Property(
+        "recovery_at_risk", False, "P2", "The second place of the snapshots has the newest one.", ""
+    ),
     "published_copied": _Property(
         "recovery_at_risk", False, "P2", "The copy of the published tables shows what the home shows.", ""
     ),

@@ -70,6 +70,14 @@ def home_loss(settings: Settings, as_json: bool) -> int:
     return _do("home-loss", None, settings, as_json)
 
 
+@drill.command("region-loss")
+@home_option
+@json_option
+def region_loss(settings: Settings, as_json: bool) -> int:
+    """Lose the whole home and the place of its snapshots; restore from the second place, RELIABILITY_SNAPSHOT_REPLICA_URL."""
+    return _do("region-loss", None, settings, as_json)
+
+
 @drill.command("source-outage")
 @home_option
 @json_option

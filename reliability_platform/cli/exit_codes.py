@@ -31,6 +31,7 @@ ENDS_WITH: dict[ExitCode, dict[str, str]] = {
         "snapshot verify": "a content is damaged",
         "drill table-loss": _MISSED,
         "drill warehouse-loss": _MISSED,
+        "drill region-loss": _MISSED,
         "drill home-loss": f"{_MISSED}, or the snapshots lie in the home: they would be lost with it",
         "drill source-outage": _MISSED,
         "drill list": "a drill or an experiment is overdue",

@@ -46,18 +46,26 @@ def snapshot() -> None:
 @json_option
 def create(settings: Settings, as_json: bool) -> int:
     """Take a snapshot while others work, then forget those that the rule does not keep."""
+    from reliability_platform.recovery.replication import replicate
     from reliability_platform.recovery.retention import forget_snapshots
     from reliability_platform.warehouse.snapshots.take import take_snapshot
 
     taken = take_snapshot(settings, utc_now)
+    replicated = replicate(settings, whoami(), utc_now)
     pruned = forget_snapshots(settings, whoami(), utc_now)
     if as_json:
-        print_json({**taken.summary(), "pruned": asdict(pruned)})
+        replica = None if replicated is None else asdict(replicated)
+        print_json({**taken.summary(), "pruned": asdict(pruned), "replicated": replica})
     else:
         people.print(
             f"Snapshot {taken.id}: {counted(len(taken.files), 'file')}, {taken.bytes / MEGABYTE:,.1f} MB, "
             f"{counted(len(taken.landing_days), 'landing day')}."
         )
+        if replicated is not None:
+            people.print(
+                f"To the second place: {counted(len(replicated.snapshots), 'snapshot')}, "
+                f"{counted(replicated.contents, 'content')} of {replicated.bytes / MEGABYTE:,.1f} MB."
+            )
         for what, why in taken.left_out.items():
             people.print(f"[yellow]Not in it: {escape(f'{what}; {why}')}.[/yellow]")
         _tell_pruned(pruned)

@@ -22,6 +22,8 @@ def calendar(settings: Settings) -> Calendar:
         settings.home
     ):  # else they would be lost with it: the drill can only fail
         found[Drill.HOME_LOSS] = timedelta(days=settings.drill_home_days)
+    if settings.snapshot_replica_url is not None:
+        found[Drill.REGION_LOSS] = timedelta(days=settings.drill_home_days)
     if settings.recording.exists() or any(one.kind == "simulated" for one in CONTRACTS.values()):
         found[Drill.SOURCE_OUTAGE] = timedelta(days=settings.drill_source_days)
     for name, path in experiment_files().items():

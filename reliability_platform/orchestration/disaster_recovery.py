@@ -24,6 +24,7 @@ from reliability_platform.orchestration.published_assets import published_as_aud
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.recovery.drill_log import Drill, due, overdue
+from reliability_platform.recovery.replication import replicate
 from reliability_platform.recovery.retention import forget_snapshots
 from reliability_platform.recovery.upkeep import DRILL_ENDED, SNAPSHOT_TAKEN, attempting
 from reliability_platform.settings import Settings
@@ -50,6 +51,7 @@ def snapshot(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeRes
     settings = home.settings
     with attempting(home.engine, SNAPSHOT_TAKEN, utc_now()):
         taken = take_snapshot(settings, utc_now)
+    replicate(settings, "snapshot job", utc_now)
     pruned = forget_snapshots(settings, "snapshot job", utc_now)
     for words in pruned.damaged:
         context.log.warning(words)

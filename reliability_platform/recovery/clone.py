@@ -58,8 +58,12 @@ def _made(settings: Settings, workspace: Path) -> Clone:
     location = SnapshotLocation.of(settings)
     home, snapshots = workspace / "home", workspace / "snapshots"
     inside = location.lies_in(settings.home)
-    kept = {"snapshot_url": str(snapshots) if inside else settings.snapshots, "snapshot_key": settings.snapshot_key}
-    clone = settings.apart(home).model_copy(update=kept)
+    places = {
+        "snapshot_url": str(snapshots) if inside else settings.snapshots,
+        "snapshot_replica_url": settings.snapshot_replica_url,
+        "snapshot_key": settings.snapshot_key,
+    }
+    clone = settings.apart(home).model_copy(update=places)
     (workspace / "evidence").mkdir(parents=True)
     home.mkdir()
     with warehouse_lease(settings):

@@ -23,6 +23,7 @@ class Drill(StrEnum):
     TABLE_LOSS = "table-loss"
     WAREHOUSE_LOSS = "warehouse-loss"
     HOME_LOSS = "home-loss"
+    REGION_LOSS = "region-loss"
     SOURCE_OUTAGE = "source-outage"
 
 

@@ -22,6 +22,7 @@ from reliability_platform.formats import moment
 from reliability_platform.masking import error_text
 from reliability_platform.recovery.capacity import available_memory, free_room
 from reliability_platform.recovery.drill_log import Calendar, not_met, overdue
+from reliability_platform.recovery.replication import replica_behind
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.published_copy import copy_published
@@ -76,6 +77,7 @@ def findings(
         return {}
     low, failed = low or set(), not_met(calendar, engine)
     return {
+        "home__snapshot_replicated": replica_behind(settings, now),
         "home__published_copied": copy_published(settings),
         "home__snapshot_fresh": stale_snapshot(settings, since, now),
         "home__drills_in_time": "; ".join(overdue(calendar, settings, engine, now).values()) or None,

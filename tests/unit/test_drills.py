@@ -16,6 +16,7 @@ import pytest
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode, HomeBusyError, UsageError
+from reliability_platform.lab.calendar import calendar
 from reliability_platform.lab.drills.drills import DrillReport, compare, run_drill
 from reliability_platform.lab.drills.report import keep
 from reliability_platform.operations import operations_engine
@@ -25,6 +26,7 @@ from reliability_platform.orchestration.local import QUIET
 from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.recovery.clone import WORKSPACE, clone_of
 from reliability_platform.recovery.drill_log import Drill, DrillLog, overdue
+from reliability_platform.recovery.replication import replicate
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.snapshots.take import take_snapshot
@@ -81,6 +83,21 @@ def test_a_lost_home_comes_back_only_from_elsewhere(home: Settings, tmp_path: Pa
     assert (state(home.home), state(tmp_path / "elsewhere")) == before
     assert report.met, report.document()
     assert day(3) in report.landing_days_built_again  # it had landed after the snapshot; the source was asked again
+
+
+def test_a_lost_region_comes_back_from_the_second_place(home: Settings, tmp_path: Path) -> None:
+    """The first place is gone for good: whatever it is asked for it cannot give. Without a second one nothing can be rehearsed."""
+    with pytest.raises(UsageError, match="RELIABILITY_SNAPSHOT_REPLICA_URL"):
+        run_drill(home, Drill.REGION_LOSS, utc_now)
+    two = {"snapshot_url": str(tmp_path / "first"), "snapshot_replica_url": str(tmp_path / "second")}
+    (home.home / "snapshots").rename(tmp_path / "first")
+    both = home.model_copy(update=two)
+    assert replicate(both, "test", utc_now) is not None
+    (tmp_path / "first").rename(tmp_path / "lost")
+    report = run_drill(both, Drill.REGION_LOSS, utc_now)
+    assert report.met, report.document()
+    assert day(3) in report.landing_days_built_again
+    assert Drill.REGION_LOSS in calendar(both)
 
 
 def test_an_objective_that_is_missed_is_said(home: Settings, capsys: pytest.CaptureFixture[str]) -> None:

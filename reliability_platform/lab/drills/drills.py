@@ -35,6 +35,7 @@ from reliability_platform.pipeline.run import reprocess
 from reliability_platform.pipeline.steps import RunContext
 from reliability_platform.recovery.clone import Clone, clone_of
 from reliability_platform.recovery.drill_log import Drill
+from reliability_platform.recovery.replication import at_second_place
 from reliability_platform.recovery.restore import recover_home, recover_warehouse
 from reliability_platform.settings import Settings
 from reliability_platform.sources.endpoint import SourceEndpoint
@@ -132,7 +133,7 @@ def can_be_lost(settings: Settings, drill: Drill, clock: Clock) -> None:
     if current_version(settings) is None or not settings.warehouse.exists():
         raise UsageError(f"There is nothing to lose in {settings.home} yet: `reliability run` makes something.")
     if drill is not Drill.SOURCE_OUTAGE:
-        newest_until(SnapshotLocation.of(settings), clock())
+        newest_until(SnapshotLocation.of(_recovered_from(settings, drill)), clock())
 
 
 def drill_on(clone: Clone, drill: Drill, clock: Clock, table: str | None = None) -> DrillReport:
@@ -164,11 +165,23 @@ def compare(report: DrillReport, layer: str, names: Sequence[str], before: Path,
     report.equal_to_before = all(one["equal_to_before"] for one in report.tables)
 
 
+def _recovered_from(settings: Settings, drill: Drill) -> Settings:
+    """The home with the place of the snapshots that is left. Raises `UsageError` if no second one is set."""
+    if drill is not Drill.REGION_LOSS:
+        return settings
+    second = at_second_place(settings)
+    if second is None:
+        raise UsageError(
+            "Without a second place for snapshots nothing is left of a region: set RELIABILITY_SNAPSHOT_REPLICA_URL."
+        )
+    return second
+
+
 def _lose_and_recover(
     clone: Clone, report: DrillReport, clock: Clock, tables: Sequence[str], lose: Callable[[], None], table: str | None
 ) -> None:
     """The common way: look, lose, recover, look again."""
-    settings = clone.settings
+    settings = _recovered_from(clone.settings, report.drill)
     snapshot = newest_until(SnapshotLocation.of(settings), clock())
     report.snapshot = snapshot.id
     report.snapshot_age_seconds = round((report.began_at - snapshot.taken_at).total_seconds(), 1)
@@ -177,7 +190,7 @@ def _lose_and_recover(
     write_tables(settings, tables, witnesses[0])
     recording = settings.recording.resolve() if settings.recording.is_symlink() else None
     lose()
-    if report.drill is Drill.HOME_LOSS:
+    if report.drill in (Drill.HOME_LOSS, Drill.REGION_LOSS):
         with report.timed("restore of the home", recovering=True):
             restored = recover_home(settings, snapshot, clock)
         if recording is not None and not settings.recording.exists():  # sources are not lost together with a home
@@ -248,6 +261,13 @@ def _home_loss(clone: Clone, report: DrillReport, clock: Clock, _: str | None) -
     _lose_and_recover(clone, report, clock, published_tables(clone.settings), lose, None)
 
 
+def _region_loss(clone: Clone, report: DrillReport, clock: Clock, _: str | None) -> None:
+    """The first place is not touched: it may be the home's own. It is not asked either."""
+    report.lost = "the home and the place of its snapshots"
+    home = clone.settings.home
+    _lose_and_recover(clone, report, clock, published_tables(clone.settings), lambda: shutil.rmtree(home), None)
+
+
 def _when_it_may_be_asked(engine: Engine, source: str, clock: Clock) -> Clock:
     """The clock, ahead by what is left of the breaker's cool-down: a drill does not sit it out."""
     probe, now = Breaker(engine, source).view().next_probe_at, clock()
@@ -316,5 +336,6 @@ DRILLS: dict[Drill, Callable[[Clone, DrillReport, Clock, str | None], None]] = {
     Drill.TABLE_LOSS: _table_loss,
     Drill.WAREHOUSE_LOSS: _warehouse_loss,
     Drill.HOME_LOSS: _home_loss,
+    Drill.REGION_LOSS: _region_loss,
     Drill.SOURCE_OUTAGE: _source_outage,
 }
