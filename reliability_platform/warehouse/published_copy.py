@@ -7,6 +7,9 @@ refused. Whoever reads it and then what it names reads one version, whole. A ver
 
 import hashlib
 import json
+import re
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,8 @@ from reliability_platform.warehouse.elsewhere import Elsewhere
 from reliability_platform.warehouse.published import CURRENT, RECORD, versions
 
 POINTER = "current.json"
+VERSION = re.compile(r"v\d{6,}")
+"""How the home calls its versions. A name in a pointer that somebody has edited is no path."""
 WAIT_SECONDS = 60
 """For another process of this home that copies; what it leaves is looked at again."""
 
@@ -57,26 +62,33 @@ def copy_published(settings: Settings) -> str | None:
 
 def _bring_up(settings: Settings, place: Elsewhere, version: str) -> None:
     before = _read(place)
-    wanted = _pointer(settings, version)
-    if before is not None and before.said.get("home") != wanted["home"]:
+    copied = [] if before is None else [one for one in before.said.get("versions", []) if VERSION.fullmatch(str(one))]
+    if before is not None and before.said["home"] != home_id(settings):
         raise EnvironmentUnusableError(
             f"{place.shown} holds the published tables of another home: name another place with RELIABILITY_PUBLISHED_URL."
         )
+    wanted = _pointer(settings, version, {*copied, version})
     if before is None or before.said != wanted:
         _upload(settings.published / version, place, version)
-        _swap(place, json.dumps(wanted, indent=2).encode(), before)
+        _swap(place, wanted, before)
         log_event("published_copied", version=version)
-    for gone in _versions(place) - {*versions(settings), version}:
-        place.fs.rm(place.path(gone), recursive=True)
+    gone = set(copied) - {*versions(settings), version}
+    if gone:
+        for one in sorted(gone):
+            with suppress(FileNotFoundError):  # a process that was killed had come so far
+                place.fs.rm(place.path(one), recursive=True)
+        _swap(place, _pointer(settings, version, {*copied, version} - gone), _read(place))
 
 
-def _pointer(settings: Settings, version: str) -> dict[str, Any]:
+def _pointer(settings: Settings, version: str, copied: Collection[str]) -> dict[str, Any]:
+    """What `current.json` says; `copied` are the versions that this home has put there: of no other folder may one go."""
     folder = settings.published / version
     return {
         "version": version,
         "home": home_id(settings),
         "record": {"path": f"{version}/{RECORD}", "sha256": hashlib.sha256((folder / RECORD).read_bytes()).hexdigest()},
         "tables": {path.stem: f"{version}/{path.name}" for path in sorted(folder.glob("*.parquet"))},
+        "versions": sorted(copied),
     }
 
 
@@ -109,9 +121,9 @@ def _upload(folder: Path, place: Elsewhere, version: str) -> None:
             place.fs.put_file(str(path), place.path(version, path.name))
 
 
-def _swap(place: Elsewhere, content: bytes, before: _Pointer | None) -> None:
+def _swap(place: Elsewhere, wanted: dict[str, Any], before: _Pointer | None) -> None:
     """Write the pointer in one step, over the one that was read. Raises what the place refuses."""
-    target = place.path(POINTER)
+    target, content = place.path(POINTER), json.dumps(wanted, indent=2).encode()
     if place.folder is not None:
         draft = place.path(f".{POINTER}.draft")
         place.fs.pipe_file(draft, content)
@@ -121,8 +133,3 @@ def _swap(place: Elsewhere, content: bytes, before: _Pointer | None) -> None:
         place.fs.pipe_file(target, content, **unchanged)
     else:
         place.fs.pipe_file(target, content)
-
-
-def _versions(place: Elsewhere) -> set[str]:
-    names = {str(path).rstrip("/").rsplit("/", 1)[-1] for path in place.fs.ls(place.root, detail=False)}
-    return {name for name in names if name[:1] == "v" and name[1:].isdigit()}

@@ -199,10 +199,10 @@ def test_of_two_that_write_at_once_one_is_refused(home: Settings, store: ObjectS
     place = Elsewhere.open(bucket, "RELIABILITY_PUBLISHED_URL", "the published tables")
     before = published_copy._read(place)
     assert before is not None
-    published_copy._swap(place, json.dumps(before.said | {"version": "v9"}).encode(), before)
+    published_copy._swap(place, before.said | {"version": "v9"}, before)
     for stale in (before, replace(before, mark='"0"'), None):
         with pytest.raises(Exception, match=r"cannot be used|exists"):
-            published_copy._swap(place, b"{}", stale)
+            published_copy._swap(place, {}, stale)
     assert shown_version(store, bucket) == "v9"
 
 
@@ -215,8 +215,11 @@ def test_a_folder_is_a_place_too_and_loses_what_the_home_has_lost(home: Settings
     copy_published(folder)
     first = (home.published / CURRENT).readlink().name
     second = another_version(folder, 1)
-    assert sorted(path.name for path in (tmp_path / "copy").glob("v*")) == [first, second]
+    theirs = tmp_path / "copy" / "v000000"
+    theirs.mkdir()  # of somebody else who keeps versions there
+    assert sorted(path.name for path in (tmp_path / "copy").glob("v*")) == ["v000000", first, second]
     (home.published / first / RECORD).unlink()
-    copy_published(folder)
+    assert copy_published(folder) is None
     assert json.loads((tmp_path / "copy" / POINTER).read_text())["version"] == second
-    assert sorted(path.name for path in (tmp_path / "copy").glob("v*")) == [second]
+    assert json.loads((tmp_path / "copy" / POINTER).read_text())["versions"] == [second]
+    assert sorted(path.name for path in (tmp_path / "copy").glob("v*")) == ["v000000", second]
