@@ -193,7 +193,7 @@ class CheckStore:
         table = check_results.c
         query = newest.with_only_columns(table.check_name, table.partition_date, table.status, table.reason)
         with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(query.order_by(table.id)).all()  # what is published says them in this order
         return {(row.check_name, row.partition_date): (CheckStatus(row.status), row.reason) for row in rows}
 
     def passed(self, partitions: Sequence[date], checks: Iterable[str]) -> dict[date, int]:
@@ -211,7 +211,7 @@ class CheckStore:
     def failing(self, first: date, last: date) -> list[CheckResult]:
         """The latest results that failed, of the days `first` to `last`."""
         newest = newest_results(check_results.c.partition_date.between(first, last))
-        return self._read(newest.where(check_results.c.status == CheckStatus.FAILED.value))
+        return self._read(newest.where(check_results.c.status == CheckStatus.FAILED.value).order_by(check_results.c.id))
 
     def _read(self, query: Select[Any]) -> list[CheckResult]:
         with self._engine.connect() as connection:

@@ -44,6 +44,7 @@ def _line(interruption: Interruption) -> str:
 @click.option("--fills", type=click.IntRange(0), default=16, show_default=True, help="Disks that run full.")
 @click.option("--holds", type=click.IntRange(0), default=10, show_default=True, help="Files that somebody else holds.")
 @click.option("--jumps", type=click.IntRange(0), default=8, show_default=True, help="Clocks that jump.")
+@click.option("--servers", type=click.IntRange(0), default=12, show_default=True, help="Database servers that stop.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed hits at the same moments.")
 @click.option("--stage", "only", multiple=True, type=click.Choice(list(STAGES)), help="Only this one; repeatable.")
 @click.option("--patience", type=click.FloatRange(min=1), default=HARD_LIMIT_SECONDS, show_default=True,
@@ -55,6 +56,7 @@ def torture(
     fills: int,
     holds: int,
     jumps: int,
+    servers: int,
     seed: int,
     only: tuple[str, ...],
     patience: float,
@@ -65,7 +67,7 @@ def torture(
     _imported()
     where = folder or Path(tempfile.mkdtemp(prefix="torture-"))
     began, campaign, done = time.monotonic(), Campaign(where, seed, patience), []
-    for kind, count in (("kill", kills), ("fill", fills), ("hold", holds), ("jump", jumps)):
+    for kind, count in (("kill", kills), ("fill", fills), ("hold", holds), ("jump", jumps), ("server", servers)):
         for plan in planned(kind, count, only):
             done.append(campaign.interrupt(*plan))
             click.echo(_line(done[-1]), err=True)

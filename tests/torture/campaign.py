@@ -1,8 +1,11 @@
 """The campaign: a home for each stage, an uncrashed clone of it, and interruptions after each of which all must be as in the clone."""
 
 import shutil
+import signal
 import statistics
+import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,6 +13,7 @@ from random import Random
 from typing import Any
 
 from reliability_platform.settings import Settings, load_settings
+from tests.postgresql_server import PostgresqlServer
 from tests.torture.killing import HARD_LIMIT_SECONDS, NEVER, Ended, Moment, choose, nothing, start
 from tests.torture.stages import STAGES, found
 from tests.torture.state import State, broken, differences, killed_builds, leftovers, state_of
@@ -19,9 +23,11 @@ from tests.torture.troubles import (
     hold_store,
     hold_warehouse,
     jumping,
+    move_store,
     no_file_beyond,
     size_of,
     small_disk,
+    store_in_server,
     used,
 )
 
@@ -69,6 +75,7 @@ class Campaign:
     def __init__(self, folder: Path, seed: int, patience: float = HARD_LIMIT_SECONDS) -> None:
         self._folder, self._seed, self._patience = folder, seed, patience
         self._clones: dict[str, Clone] = {}
+        self._server: PostgresqlServer | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
     def _log(self) -> Path:
@@ -105,14 +112,15 @@ class Campaign:
 
     def interrupt(self, kind: str, name: str, number: int) -> Interruption:
         """One trouble of a kind, for one stage; examined."""
-        rng = Random(f"{self._seed}/{kind}/{name}/{number}")
-        with small_disk(self._folder / "disk") as resize:
+        rng, clone = Random(f"{self._seed}/{kind}/{name}/{number}"), self.clone(name)
+        in_server = store_in_server() if kind == "server" else nullcontext()
+        with small_disk(self._folder / "disk") as resize, in_server as self._server:
             try:
                 interruption, home = _KINDS[kind](self, name, number, rng, resize)
             except RuntimeError as error:  # the other interruptions are worth their results
                 return Interruption(kind, name, number, "never hit", wrong=[f"the harness failed: {error}"])
             interruption.wrong += [f"before the re-run: {one}" for one in self._ask(broken, home)]
-            self._examine(interruption, self.clone(name), home)
+            self._examine(interruption, clone, home)
             if interruption.wrong:
                 copy(home, self._folder / f"failed-{kind}-{name}-{number}")
         return interruption
@@ -166,6 +174,25 @@ class Campaign:
             interruption.wrong.append(f"a clock that jumps broke it: {ended.error}")
         return interruption, home
 
+    def _stop_server(self, name: str, number: int, rng: Random, _: Resize) -> tuple[Interruption, Path]:
+        """The server that has the operations store crashes, or is shut down, at a seeded moment, and is back after a while: the
+        stage goes on, or ends in words; a re-run does the rest.
+        """
+        stage, clone, server = STAGES[name], self.clone(name), self._server
+        assert server is not None
+        home = copy(clone.begins_on, self._folder / "home")
+        self._surely(lambda: move_store(load_settings(home)))
+        after, away = rng.uniform(0, clone.seconds * 1.5), rng.uniform(0.1, 3)
+        how = signal.SIGQUIT if rng.random() < 0.5 else signal.SIGINT
+        work = start(partial(stage.work, load_settings(home)), self._log(), NEVER, nothing, self._patience)
+        time.sleep(after)
+        server.stop(how)
+        time.sleep(away)
+        server.start()
+        ended = work.wait()
+        moment = f"{how.name} after {after:.3f} s for {away:.1f} s"
+        return Interruption("server", name, number, moment, ended.error is not None), home
+
     def _examine(self, interruption: Interruption, clone: Clone, home: Path) -> None:
         """Run it again in a fresh process; everything must be as in the clone."""
         again = self.do(partial(STAGES[interruption.stage].work, load_settings(home)))
@@ -180,6 +207,10 @@ class Campaign:
             state["incidents"] = {
                 name: found for name, found in state["incidents"].items() if not name.startswith("write_failure-")
             }
+        if interruption.kind == "server":  # what could not be read at that moment is an incident of its own
+            state["incidents"] = {
+                name: found for name, found in state["incidents"].items() if not name.startswith("recovery_at_risk-")
+            }
         interruption.wrong += differences(state, clone.state) + self._ask(broken, home)
         of_crashes = self._ask(killed_builds, home)
         if len(of_crashes) > 1 or (interruption.stage == "heal" and set(of_crashes) - {"resolved"}):
@@ -187,12 +218,19 @@ class Campaign:
         interruption.leftovers += leftovers(home, clone.home)
 
 
-_KINDS = {"kill": Campaign._kill, "fill": Campaign._fill, "hold": Campaign._hold, "jump": Campaign._jump}
+_KINDS = {
+    "kill": Campaign._kill,
+    "fill": Campaign._fill,
+    "hold": Campaign._hold,
+    "jump": Campaign._jump,
+    "server": Campaign._stop_server,
+}
 STAGES_OF = {
     "kill": tuple(STAGES),
     "fill": ("landing", "admission", "dbt", "checks", "publication", "sensor", "remediation", "run"),
     "hold": ("dbt", "checks", "publication", "sensor", "remediation"),
     "jump": ("heal", "run", "sensor", "dbt"),
+    "server": ("checks", "publication", "sensor", "remediation", "run", "heal"),
 }
 """Where each kind of trouble makes sense."""
 

@@ -1,4 +1,5 @@
-"""Trouble around a process that is not killed: no room on the disk, files that others hold, a clock that jumps."""
+"""Trouble around a process that is not killed: no room on the disk, files that others hold, a clock that jumps,
+a database server that stops."""
 
 import os
 import resource
@@ -15,8 +16,12 @@ from random import Random
 import duckdb
 
 from reliability_platform import clock
-from reliability_platform.operations import engine
-from reliability_platform.settings import load_settings
+from reliability_platform.operations import engine, operations_engine
+from reliability_platform.operations.portable import put_back_from_file
+from reliability_platform.operations.postgresql import Installation
+from reliability_platform.settings import Settings, load_settings, variable
+from reliability_platform.warehouse.snapshots.manifest import OPERATIONS
+from tests.postgresql_server import PostgresqlServer, postgresql_server
 from tests.torture.killing import Process, start
 
 PAGE = 4096
@@ -129,3 +134,21 @@ def spoil(path: Path, rng: Random, places: int) -> None:
         for _ in range(places):
             file.seek(rng.randrange(length))
             file.write(rng.randbytes(64))
+
+
+@contextmanager
+def store_in_server() -> Iterator[PostgresqlServer]:
+    """Homes that are opened in the block have their operations store in a server, which waits for the disk."""
+    name = variable("operations_url")
+    with postgresql_server(durable=True) as server:
+        os.environ[name] = server.url
+        try:
+            yield server
+        finally:
+            del os.environ[name]
+
+
+def move_store(settings: Settings) -> None:
+    """Bring the store in a home's file into the server that its settings name."""
+    engine = operations_engine(settings, begin=True)
+    put_back_from_file(engine, Installation.of(settings).schema, settings.home / OPERATIONS)

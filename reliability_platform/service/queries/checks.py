@@ -56,7 +56,7 @@ def values_by_day(engine: Engine, check: str, first: date, last: date) -> dict[d
     day = check_results.c.partition_date
     conditions = (check_results.c.check_name == check, day.between(first, last), check_results.c.value.is_not(None))
     with engine.connect() as connection:
-        found = connection.execute(newest_results(*conditions)).all()
+        found = connection.execute(newest_results(*conditions).order_by(check_results.c.id)).all()
     return {row.partition_date: row.value for row in found}
 
 
