@@ -26,6 +26,10 @@ MAX_LINE = 300
 )
 @click.option("--profile", help="The profile to use instead of the project's own.")
 @click.option("--target", help="The target of the profile to copy the database of.")
+@click.option(
+    "--reads", type=FilePath(exists=True, file_okay=False, path_type=Path), multiple=True,
+    help="A folder that models read from, where their text does not name it. Can be given several times.",
+)  # fmt: skip
 @click.option("--vars", "variables", metavar="YAML", help="Variables for dbt, as its own --vars.")
 @click.option(
     "--mutants", "most", type=Whole(1), default=1000, show_default=True,
@@ -57,6 +61,7 @@ def mutate(
     profiles_dir: Path | None,
     profile: str | None,
     target: str | None,
+    reads: tuple[Path, ...],
     variables: str | None,
     most: int,
     seed: int,
@@ -92,6 +97,7 @@ def mutate(
         project,
         ProfileChoice(profiles_dir, profile, target),
         variables,
+        reads=reads,
         most=most,
         seed=seed,
         max_minutes=max_minutes,

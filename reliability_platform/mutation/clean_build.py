@@ -49,7 +49,8 @@ def build_clean(dbt: DbtCommands, profile: PrivateProfile, folder: Path) -> Clea
     results |= _by_key(
         dbt.results("build", *(f"--exclude-resource-type={one}" for one in ("seed", "test", "unit_test")))
     )
-    tested = _by_key(dbt.results("test", "--exclude-resource-type=unit_test"))
+    ran = _by_key(dbt.results("test", "--exclude-resource-type=unit_test"))
+    tested = {key: one for key, one in ran.items() if str(one.node.resource_type) == "test"}  # hooks are results, too
     project = _project(manifest, results, tested, rendered)
     if not project.models:
         first = min(project.left_out, key=lambda one: (NOT_RUN in one.why, NOT_BUILT not in one.why), default=None)
@@ -198,8 +199,11 @@ def _inputs(
             source = manifest.sources[key]
             name, yml = f"{source.source_name}.{source.name}", source.original_file_path
             yield ProjectInput(key, name, "source", relation, yml, source.package_name == own, (yml,))
+    named: dict[str, int] = {}
     for text in sorted(files & read):
-        yield ProjectInput(text, _file_name(text), "files", text)
+        name = _file_name(text)
+        named[name] = named.get(name, 0) + 1
+        yield ProjectInput(text, name if named[name] == 1 else f"{name} ({named[name]})", "files", text)
 
 
 def _files(node: Any) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ class DbtCommands:
         """The manifest. Raises `ProjectUnusableError` with dbt's own reason."""
         result = self._invoke(["parse"])
         if not result.success:
-            raise ProjectUnusableError(_reason(result, self._project))
+            raise ProjectUnusableError(_reason(result, self._project, "parse"))
         self._manifest = result.result
         self._manifest.build_flat_graph()
         return self._manifest
@@ -49,7 +49,7 @@ class DbtCommands:
         """What became of each node of a command. Raises `ProjectUnusableError` if dbt could not run at all."""
         result = self._invoke(list(command))
         if result.exception is not None:
-            raise ProjectUnusableError(_reason(result, self._project))
+            raise ProjectUnusableError(_reason(result, self._project, "build"))
         return list(getattr(result.result, "results", ()) or ())
 
     def _invoke(self, command: Sequence[str]) -> Any:
@@ -85,12 +85,11 @@ def called_in(folder: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-def _reason(result: Any, project: Path) -> str:
+def _reason(result: Any, project: Path, what: str) -> str:
     said = " ".join(str(result.exception or "dbt gave no reason").split())[:600]
-    lacking = "dbt deps" in said
-    mend = (
-        f"run `dbt deps` in {project}, which fetches the packages that it names, then try again"
-        if lacking
-        else f"`dbt parse` in {project} shows where"
-    )
-    return f"The project does not parse: {said} — {mend}."
+    mends = {
+        "dbt deps": f"run `dbt deps` in {project}, which fetches the packages that it names, then try again",
+        "disabled by configuration": "name the folder of that file with --reads, if it may be read",
+    }
+    mend = next((one for sign, one in mends.items() if sign in said), f"`dbt build` in {project} shows where")
+    return f"The project does not {what}: {said} — {mend}."

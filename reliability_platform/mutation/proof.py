@@ -41,7 +41,7 @@ def prove(wanted: Wanted, tested: Tested, tell: Tell = unheard, progress: Progre
     original = wanted.project.resolve()
     with tempfile.TemporaryDirectory(prefix="reliability-mutate-proof-") as made:
         copy = Path(made).resolve() / original.name
-        shutil.copytree(original, copy, ignore=_ignored)
+        shutil.copytree(original, copy, ignore=_ignored, ignore_dangling_symlinks=True)
         if (original / "dbt_packages").is_dir():
             (copy / "dbt_packages").symlink_to(original / "dbt_packages")
         write(edits(ProjectLayout.of(copy), tested.proposals))

@@ -17,7 +17,13 @@ from reliability_platform.mutation.errors import ProjectUnusableError
 from reliability_platform.mutation.journal import Journal, default_folder
 from reliability_platform.mutation.mutants import Mutant, all_mutants, sample
 from reliability_platform.mutation.private_copy import PrivateFolder, Untouched, private_folder
-from reliability_platform.mutation.private_profile import PrivateProfile, ProfileChoice, make_private, may_open
+from reliability_platform.mutation.private_profile import (
+    PrivateProfile,
+    ProfileChoice,
+    allow_reading,
+    make_private,
+    may_open,
+)
 from reliability_platform.mutation.project import LeftOut, Project, ProjectInput
 from reliability_platform.mutation.proposals import ProposedTest, propose
 from reliability_platform.mutation.score import Score
@@ -42,6 +48,8 @@ class Wanted:
     """Whether what an earlier run has judged is judged again."""
     workers: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
     journal: Path = field(default_factory=default_folder)
+    reads: tuple[Path, ...] = ()
+    """Folders that models may read, beside what their text names."""
     since: str | None = None
     """A commit; only inputs above what changed since then are broken."""
     propose: bool = False
@@ -89,7 +97,7 @@ def mutate(wanted: Wanted, tell: Tell = unheard, progress: Progress = unheard) -
     """
     folder = wanted.project.resolve()
     beside = (wanted.beside or folder).resolve()
-    wanted = replace(wanted, project=folder, beside=beside)
+    wanted = replace(wanted, project=folder, beside=beside, reads=tuple(one.resolve() for one in wanted.reads))
     # As if dbt had been called there: relative paths in models and views are relative to where it is called.
     with private_folder() as private, called_in(beside):
         profile = make_private(folder, wanted.profile, private, beside)
@@ -97,6 +105,7 @@ def mutate(wanted: Wanted, tell: Tell = unheard, progress: Progress = unheard) -
         try:
             tell("Building the project once on a private copy of its data")
             dbt = DbtCommands(folder, private, profile, wanted.variables, beside)
+            allow_reading(profile, [str(one.resolve()) for one in wanted.reads], [])
             clean = build_clean(dbt, profile, beside)
             return _tested(wanted, private, profile, clean, tell, progress)
         finally:

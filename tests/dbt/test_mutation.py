@@ -94,7 +94,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bakery]:
                 build.read_in(*may_open(profile))
                 build.project = clean.project.without(*build.settle())
             inputs = [(one, learn(build.connection, build.reads(one.relation))) for one in build.project.inputs]
-            mutants = {one.key: one for one in all_mutants(inputs, seed=0)}
+            possible = all_mutants(inputs, seed=0)
+            mutants = {one.key: one for one in possible}
+            assert len(mutants) == len(possible), "two mutants have one key"
             yield Bakery(folder, before, profile, dbt, build, mutants)
 
 
@@ -283,7 +285,7 @@ def test_a_change_is_judged_by_the_inputs_above_it(built: Bakery, tmp_path: Path
     assert touched("models/stg_orders.sql") == ["raw_orders"]
     assert touched("seeds/raw_customers.csv") == ["raw_customers"]
     assert touched("README.md") == []
-    assert touched("dbt_project.yml") == ["bank.fees", "fees.csv", "raw_customers", "raw_orders"]
+    assert touched("dbt_project.yml") == ["bank.fees", "fees.csv", "fees.csv (2)", "raw_customers", "raw_orders"]
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", "-C", str(tmp_path)]
     (tmp_path / "old.sql").write_text("select 1")
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
