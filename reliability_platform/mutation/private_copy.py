@@ -8,14 +8,18 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from reliability_platform.errors import HomeBusyError
+from reliability_platform.locks import claim, unclaimed
 from reliability_platform.mutation.errors import ProjectUnusableError
 
+PREFIX, CLAIM = "reliability-mutate-", ".claim"
+NEWBORN_SECONDS = 60
 NOT_OURS = frozenset({".git", ".venv", "venv", "node_modules", "target", "logs", "dbt_packages", "__pycache__"})
 """Folders of a project that are not looked through: what they hold is not its own, or is made anew by every dbt."""
 
@@ -43,10 +47,34 @@ class PrivateFolder:
 
 
 @contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A new folder that nobody else may read, removed afterwards; what killed processes have left of theirs is removed first."""
+    _sweep()
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as made:
+        folder = Path(made).resolve()
+        descriptor = claim(folder / CLAIM, wait=True)
+        try:
+            yield folder
+        finally:
+            os.close(descriptor)
+
+
+def _sweep() -> None:
+    """A copy of somebody's warehouse must not outlive its run. A folder younger than a minute may not have its claim yet."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime < NEWBORN_SECONDS:
+                continue
+            with unclaimed(left / CLAIM) as descriptor:
+                if descriptor is not None:
+                    shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
 def private_folder() -> Iterator[PrivateFolder]:
     """A new private folder, removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="reliability-mutate-") as made:
-        folder = PrivateFolder(Path(made).resolve())
+    with temporary_folder() as made:
+        folder = PrivateFolder(made)
         for each in (folder.profiles, folder.target, folder.databases):
             each.mkdir(mode=0o700)
         yield folder

@@ -4,11 +4,10 @@ Proved is a test that dbt runs, that passes on the clean data, and with which th
 """
 
 import shutil
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reliability_platform.mutation.private_copy import NOT_OURS
+from reliability_platform.mutation.private_copy import NOT_OURS, temporary_folder
 from reliability_platform.mutation.session import Progress, Tell, Tested, Wanted, mutate, unheard
 from reliability_platform.mutation.trial import MutantStatus
 from reliability_platform.mutation.yml_edit import FileEdit, ProjectLayout, edits, write
@@ -39,8 +38,8 @@ class Proof:
 def prove(wanted: Wanted, tested: Tested, tell: Tell = unheard, progress: Progress = unheard) -> Proof:
     """Add the proposals of `tested` to a copy of the project and test that."""
     original = wanted.project.resolve()
-    with tempfile.TemporaryDirectory(prefix="reliability-mutate-proof-") as made:
-        copy = Path(made).resolve() / original.name
+    with temporary_folder() as made:
+        copy = made / original.name
         shutil.copytree(original, copy, ignore=_ignored, ignore_dangling_symlinks=True)
         if (original / "dbt_packages").is_dir():
             (copy / "dbt_packages").symlink_to(original / "dbt_packages")

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +40,7 @@ from reliability_platform.mutation.junit import junit
 from reliability_platform.mutation.messages import said
 from reliability_platform.mutation.mutants import Mutant, all_mutants, sample
 from reliability_platform.mutation.page_report import page_report
-from reliability_platform.mutation.private_copy import private_folder
+from reliability_platform.mutation.private_copy import CLAIM, PREFIX, private_folder
 from reliability_platform.mutation.private_profile import PrivateProfile, ProfileChoice, make_private, may_open
 from reliability_platform.mutation.project import ProjectInput
 from reliability_platform.mutation.proof import prove
@@ -347,6 +348,24 @@ def test_what_a_column_holds_is_never_jinja_nor_sql_in_a_proposal() -> None:
     found = candidates(connection, [(given, learn(connection, "labels"))])["seed.bakery.labels"]
     assert "accepted_values" not in {one.test for one in found}
     assert not any("{" in str(one.arguments.get(name)) for one in found for name in one.arguments)
+
+
+def test_what_a_killed_run_leaves_of_a_warehouse_is_removed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of somebody's data must not lie in the temporary folder for ever; one that is in use stays."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = tmp_path / f"{PREFIX}dead"
+    dead.mkdir()
+    for name in (CLAIM, "warehouse.duckdb"):
+        (dead / name).touch()
+    with private_folder() as used:
+        for folder in (dead, used.path):
+            os.utime(folder, (0, 0))
+        with private_folder():
+            assert used.path.is_dir()
+            assert not dead.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bad_input_is_one_line_with_the_mend(tmp_path: Path) -> None:
