@@ -22,6 +22,7 @@ HOMELESS = (
     "sources add",
     "contract check",
     "contract diff",
+    "snapshot new-key",
 )
 """Commands that have no `--home`."""
 _COMMAND = re.compile(rf"`reliability (?!(?:{'|'.join(HOMELESS)})\b)(?![^`]*--home)[a-z][^`]*(?=`)")

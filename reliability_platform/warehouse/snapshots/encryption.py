@@ -59,7 +59,7 @@ class SnapshotKey:
     @cached_property
     def _identity(self) -> Any:
         try:
-            import pyrage  # type: ignore[import-untyped]
+            import pyrage  # type: ignore[import-untyped, import-not-found, unused-ignore]
         except ImportError:
             raise EnvironmentUnusableError(
                 "RELIABILITY_SNAPSHOT_KEY is set, for which a package is missing: pip install 'reliability-platform[encryption]'."
