@@ -1,6 +1,7 @@
 """What a home holds, in a form that two homes can be compared by: everything that must not depend on a crash.
 
-Left out is what says when, by which run and under which number: times, run ids, the numbers of versions.
+Left out is what says when, by which run and under which number: times, run ids, the numbers of versions; and from what a day
+was admitted last, which spares the next admission and changes with each build that finds dead letters.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.discards import Discards
+from reliability_platform.landing.unchanged import ADMITTED_FROM
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.settings import Settings
@@ -43,7 +45,7 @@ def _files(settings: Settings) -> dict[str, str]:
         str(path.relative_to(settings.home)): _digest(path)
         for folder in BY_BYTES
         for path in sorted((settings.home / folder).rglob("*"))
-        if path.is_file() and not _is_draft(path, settings.home)
+        if path.is_file() and path.name != ADMITTED_FROM and not _is_draft(path, settings.home)
     }
 
 
