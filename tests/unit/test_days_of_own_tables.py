@@ -43,9 +43,12 @@ def test_rows_of_no_day_are_told_on_the_day_that_lacks_them_alone(monkeypatch: p
             "('orders', 'daily', 'total', null, 5), ('orders', 'whole', 'total', null, 0)) "
             "as r(source, table_name, measure, event_date, difference)"
         )
-        window = native._Window.over(connection, {"first": DAYS[0], "last": DAYS[1]}, {}, query)
-        found = window.rows(query)
-        assert {day: off for day, off, _ in found} == {DAYS[0]: 0, DAYS[1]: 5}
+
+        def found() -> dict[date, int]:
+            shared = {native.COMPARED: native._compared()}
+            window = native._Window.over(connection, {"first": DAYS[0], "last": DAYS[1]}, shared, query)
+            return {day: off for day, off, _ in window.rows(query)}
+
+        assert found() == {DAYS[0]: 0, DAYS[1]: 5}
         connection.execute("update rec_silver__vs__gold set difference = 7 where table_name = 'whole'")
-        found = window.rows(query)
-        assert {day: off for day, off, _ in found} == {DAYS[0]: 7, DAYS[1]: 12}
+        assert found() == {DAYS[0]: 7, DAYS[1]: 12}

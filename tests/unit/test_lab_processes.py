@@ -38,7 +38,7 @@ if __name__ == "__main__":
     done = processes.begin("work", "done", 0, environment={"SAID": "this"}, before=before)
     print(processes.end_of(done, 30))
     killed = processes.begin("work", "killed", 60)
-    while not Path("killed").exists():
+    while not Path("killed").exists() or not Path("killed").read_text():
         time.sleep(0.01)
     killed.kill()
     print(processes.end_of(killed, 30))
