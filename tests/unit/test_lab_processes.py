@@ -73,7 +73,7 @@ def test_a_forked_process_is_a_program_that_ends_with_the_one_that_began_it(tmp_
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
     )
