@@ -55,11 +55,11 @@ def measure(folder: Path, packages: dict[str, Path], chosen: list[Fault]) -> Ite
     for stack in teams:
         stack.history(home / "landing", HIT - timedelta(days=1))
     days = [HIT + timedelta(days=number) for number in range(CLEAN)]
-    quiet = platform.fork(folder / "quiet")
     clean: dict[str, dict[date, set[str]]] = {platform.name: {}}
     everybody: list[Team | Platform] = [*teams, platform]
     for one in everybody:
         one.cost = Cost()  # the past is not counted
+    quiet = platform.fork(folder / "quiet")
     clean[platform.name] = {day: quiet.day(day) for day in days}
     for stack in teams:
         fork = stack.fork(folder / "clean")
