@@ -468,11 +468,10 @@ class _Window:
         """Keep what `sql`, the text of all checks, reads under a shared name: 92 queries of one window took 0.3 s, most
         of it to plan the same scans again."""
         unread, wanted = {}, {name: rows for name, rows in shared.items() if name in sql}
-        for source in SOURCES:
-            for name, bound in _bounds(source).items():
-                if COMPARED in wanted:
-                    with suppress(duckdb.Error):  # what is not there fails the check that asks for it
-                        connection.execute(f"set variable {name} = ({bound})", parameters)
+        bounds = [one for source in SOURCES for one in _bounds(source).items()] if COMPARED in wanted else []
+        for name, bound in bounds:
+            with suppress(duckdb.Error):  # what is not there fails the check that asks for it
+                connection.execute(f"set variable {name} = ({bound})", parameters)
         for name, rows in wanted.items():
             try:
                 connection.execute(f"create or replace temp table {name} as {rows}", parameters)

@@ -63,11 +63,11 @@ def copy_published(settings: Settings) -> str | None:
 def _bring_up(settings: Settings, place: Elsewhere, version: str) -> None:
     before = _read(place)
     copied = [] if before is None else [one for one in before.said.get("versions", []) if VERSION.fullmatch(str(one))]
-    if before is not None and before.said["home"] != home_id(settings):
+    wanted = _pointer(settings, version, {*copied, version})
+    if before is not None and before.said["home"] != wanted["home"]:
         raise EnvironmentUnusableError(
             f"{place.shown} holds the published tables of another home: name another place with RELIABILITY_PUBLISHED_URL."
         )
-    wanted = _pointer(settings, version, {*copied, version})
     if before is None or before.said != wanted:
         _upload(settings.published / version, place, version)
         _swap(place, wanted, before)
