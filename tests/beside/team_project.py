@@ -97,7 +97,7 @@ def _mart(sql: str) -> str:
     sql = sql.replace("join merchants ", "join {{ ref('merchants') }} ").replace(
         "join rates ", "join {{ ref('currency_rates') }} as rates "
     )
-    return sql.format(dates="true") if "{dates}" in sql and "{{" not in sql else sql.replace("{dates}", "true")
+    return sql.replace("{dates}", "true")
 
 
 def _staging_tests(contract: Contract, with_elementary: bool) -> dict[str, Any]:
