@@ -280,24 +280,31 @@ def _speaks_of_any_day(files: Sequence[Path]) -> bool:
     return not any(_COMPUTED.search(_VARIABLES.sub("", path.read_text("utf-8"))) for path in files)
 
 
-def _read(files: Sequence[Path], connection: _Connection, start: str = START, end: str = END) -> Any:
-    """A scan that has read the files, by default for no day."""
+def read_files(files: Sequence[Path], connection: Any, variables: dict[str, str]) -> Any:
+    """A scan that has read the files, over what Soda takes for its connection; `judge` runs it as often as it is wanted."""
+    logging.getLogger("soda").setLevel(logging.CRITICAL)
     scan = scan_class()()
     # Soda has one log for the whole process: it would grow for ever, and tell the errors of earlier days as today's.
     scan._logs.logs.clear()
     scan.connection, scan.built, scan.resolved = connection, _State(), {}
     scan.set_data_source_name(DATA_SOURCE)
     scan.add_duckdb_connection(connection, DATA_SOURCE)
-    scan.add_variables({"START": start, "END": end, "NOW": f"{end}T00:00:00"})
+    scan.add_variables(variables)
     for path in files:
         scan.add_sodacl_yaml_file(str(path))
     scan.log = list(scan._logs.logs)
     return scan
 
 
+def _read(files: Sequence[Path], connection: _Connection, start: str = START, end: str = END) -> Any:
+    """A scan that has read the files, by default for no day."""
+    return read_files(files, connection, {"START": start, "END": end, "NOW": f"{end}T00:00:00"})
+
+
 _built: dict[tuple[tuple[str, int], ...], Any] = {}
 """The scans of this process that are built, by files and when these were written."""
-_one_at_a_time = Lock()
+one_at_a_time = Lock()
+"""Held while a scan runs: Soda keeps its log in the process."""
 
 
 def scan_days(
@@ -306,8 +313,7 @@ def scan_days(
     """By landing day, the checks of the files as Soda has judged them, and the error for which it gave up some. They are good until
     the next day is asked for.
     """
-    logging.getLogger("soda").setLevel(logging.CRITICAL)
-    with _one_at_a_time:
+    with one_at_a_time:
         key = tuple((str(path), path.stat().st_mtime_ns) for path in files)
         scan = _built.pop(key, None)
         here = _Connection() if scan is None else scan.connection
@@ -328,11 +334,16 @@ def scan_days(
 
 
 def _judged(scan: Any, day: date) -> tuple[list[Any], str]:
+    scan.connection.turn_to(day)
+    scan.end = _after(day)
+    return judge(scan)
+
+
+def judge(scan: Any) -> tuple[list[Any], str]:
+    """The checks of a scan as Soda has judged them, and the error for which it gave up some; good until it is run again."""
     scan.built.restore()
     scan._logs.logs[:] = scan.log
     scan._logs.logs_buffer.clear()
-    scan.connection.turn_to(day)
-    scan.end = _after(day)
     scan.execute()
     return list(scan._checks), crash(scan._queries) or error_text(scan.get_error_logs_text() or "")
 

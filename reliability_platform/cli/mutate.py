@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 MAX_LINE = 300
 
 
+def _variables(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Raises `click.BadParameter` where one is no `NAME=VALUE`."""
+    wrong = next((one for one in given if not one.partition("=")[0].isidentifier() or "=" not in one), None)
+    if wrong is not None:
+        raise click.BadParameter(f"{wrong!r} is no NAME=VALUE.", param=parameter)
+    return tuple((name, value) for name, _, value in (one.partition("=") for one in given))
+
+
 @click.command()
 @click.argument("project", type=FilePath(exists=True, file_okay=False, path_type=Path), default=".")
 @click.option(
@@ -41,6 +49,18 @@ MAX_LINE = 300
 @click.option("--max-minutes", type=Number(0, min_open=True), help="Begin no mutant after that; the next run goes on.")
 @click.option("--fresh", is_flag=True, help="Judge again what a run that was cut off has judged.")
 @click.option("--fail-under", type=Number(0, 100), metavar="PERCENT", help="Exit with 1 if the score is lower.")
+@click.option(
+    "--soda", type=FilePath(exists=True, file_okay=False, path_type=Path),
+    help="A folder of SodaCL files: their checks count as tests.",
+)  # fmt: skip
+@click.option(
+    "--soda-variable", "soda_variables", metavar="NAME=VALUE", multiple=True, callback=_variables,
+    help="A variable of these files. Can be given several times.",
+)  # fmt: skip
+@click.option(
+    "--gx", type=FilePath(exists=True, file_okay=False, path_type=Path),
+    help="A folder with suites of Great Expectations: they count as tests.",
+)  # fmt: skip
 @click.option(
     "--propose", is_flag=True, help="Find tests that would have noticed, prove them on a copy, show the diff."
 )
@@ -68,6 +88,9 @@ def mutate(
     max_minutes: float | None,
     fresh: bool,
     fail_under: float | None,
+    soda: Path | None,
+    soda_variables: tuple[tuple[str, str], ...],
+    gx: Path | None,
     propose: bool,
     write: bool,
     since: str | None,
@@ -104,6 +127,9 @@ def mutate(
         fresh=fresh,
         propose=propose or write,
         since=since,
+        soda=soda,
+        soda_variables=soda_variables,
+        gx=gx,
     )
     before = frozenset() if baseline is None else killed_before(baseline)
     for file in (html, markdown, junit):

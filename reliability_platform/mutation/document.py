@@ -4,7 +4,7 @@ from typing import Any
 
 from reliability_platform.mutation.messages import said
 from reliability_platform.mutation.proof import Proof
-from reliability_platform.mutation.score import Score, by, column_of, unguarded, worth_of_tests
+from reliability_platform.mutation.score import Score, by, by_tool, column_of, unguarded, worth_of_tests
 from reliability_platform.mutation.session import Tested
 from reliability_platform.mutation.trial import MutantOutcome, MutantStatus
 
@@ -40,6 +40,7 @@ def document(tested: Tested, proof: Proof | None = None) -> dict[str, Any]:
             **{status.name.lower(): sum(one.status is status for one in outcomes) for status in MutantStatus},
         },
         "score": _score(tested.score),
+        "by_tool": _scores(by_tool(project, outcomes)),
         "by_family": _scores(by(outcomes, lambda one: [one.mutant.family])),
         "by_input": _scores(by(outcomes, lambda one: [one.mutant.input.name])),
         "by_column": _scores(by(outcomes, column_of)),
@@ -47,7 +48,13 @@ def document(tested: Tested, proof: Proof | None = None) -> dict[str, Any]:
         "by_owner": _scores(by(outcomes, lambda one: {owners[name] for name in one.models if name in owners})),
         "unguarded_columns": unguarded(outcomes),
         "tests": [
-            {"name": one.test.name, "unique_id": one.test.key, "killed": one.killed, "killed_alone": one.alone}
+            {
+                "name": one.test.name,
+                "unique_id": one.test.key,
+                "tool": one.test.tool,
+                "killed": one.killed,
+                "killed_alone": one.alone,
+            }
             for one in worth_of_tests(project, outcomes)
         ],
         "outcomes": [_outcome(one) for one in outcomes],

@@ -7,5 +7,9 @@ class ProjectUnusableError(EnvironmentUnusableError):
     """The project does not parse or build, or nothing feeds it."""
 
 
+class NoChecksError(UsageError):
+    """A folder of checks of another tool holds none."""
+
+
 class NoProjectError(UsageError):
     """There is no dbt project where one was named."""

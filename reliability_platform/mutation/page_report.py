@@ -8,7 +8,7 @@ from reliability_platform.formats import printable
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Grid, Heading, Paragraph
 from reliability_platform.mutation.messages import said
 from reliability_platform.mutation.proof import Proof
-from reliability_platform.mutation.score import Score, by, column_of, unguarded, worth_of_tests
+from reliability_platform.mutation.score import Score, by, by_tool, column_of, unguarded, worth_of_tests
 from reliability_platform.mutation.session import Tested
 from reliability_platform.mutation.text_report import score_text, worst_survivors
 from reliability_platform.mutation.trial import MutantStatus
@@ -31,6 +31,9 @@ def page_report(tested: Tested, proof: Proof | None = None) -> list[Block]:
         ),
     ]
     blocks += [Paragraph(f"Note: {note}.") for note in project.notes]
+    tools = by_tool(project, outcomes)
+    if len(tools) > 1:
+        blocks += _scores("With the tests of one tool alone", tools)
     worst = worst_survivors(tested)
     if worst:
         rows = [[one.mutant.input.name, printable(said(one), MAX_CELL)] for one in worst[:SHOWN_SURVIVORS]]

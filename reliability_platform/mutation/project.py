@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 
 from reliability_platform.mutation.sql_text import Query
 
 VIEW = "view"
+DBT = "dbt"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class DataTest:
     limit: int | None
     column: str
     path: str
+    tool: str = DBT
+    """Whose test it is."""
 
     @property
     def sql(self) -> Query:
@@ -121,6 +125,19 @@ class Project:
             if names:
                 found[one.relation] = names
         return found
+
+    @cached_property
+    def tests_of(self) -> Mapping[str, tuple[DataTest, ...]]:
+        """The tests that read a relation."""
+        found: dict[str, list[DataTest]] = {}
+        for test in self.tests:
+            for relation in test.query.named:
+                found.setdefault(relation, []).append(test)
+        return {relation: tuple(tests) for relation, tests in found.items()}
+
+    def with_tests(self, tests: Iterable[DataTest], left_out: Iterable[LeftOut]) -> "Project":
+        """The project with the tests of another tool."""
+        return replace(self, tests=(*self.tests, *tests), left_out=(*self.left_out, *left_out), _below={})
 
     def without(self, models: Mapping[str, str], tests: Mapping[str, str]) -> "Project":
         """The project without some models and tests (keys → why)."""

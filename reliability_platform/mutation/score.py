@@ -60,6 +60,19 @@ def by(outcomes: Iterable[MutantOutcome], names: Callable[[MutantOutcome], Itera
     return dict(sorted(counted, key=lambda pair: (pair[1].share or 0.0, -pair[1].counted, pair[0])))
 
 
+def by_tool(project: Project, outcomes: Iterable[MutantOutcome]) -> dict[str, Score]:
+    """Tools → the score with the tests of that one alone."""
+    tools = {one.key: one.tool for one in project.tests}
+    counted = [one for one in outcomes if one.status is MutantStatus.KILLED or one.status in ALIVE]
+    noticed = [({tools[key] for key, _ in one.tests}, bool(one.why)) for one in counted]
+    found = {}
+    for tool in sorted(set(tools.values())):
+        killed = sum(tool in by for by, _ in noticed)
+        # What breaks the build needs no test: it is not counted against a tool that did not notice it first.
+        found[tool] = Score(killed, sum(tool not in by and not broke for by, broke in noticed))
+    return found
+
+
 def column_of(outcome: MutantOutcome) -> list[str]:
     """The column of an input that was broken; of all of it, none."""
     return [f"{outcome.mutant.input.name}.{outcome.mutant.column}"] if outcome.mutant.column else []

@@ -27,6 +27,8 @@ from reliability_platform.mutation.private_profile import (
 from reliability_platform.mutation.project import LeftOut, Project, ProjectInput
 from reliability_platform.mutation.proposals import ProposedTest, propose
 from reliability_platform.mutation.score import Score
+from reliability_platform.mutation.suites.expectations import expectations
+from reliability_platform.mutation.suites.soda_checks import SodaChecks
 from reliability_platform.mutation.trial import MutantOutcome, run_trial
 
 LEAST_SECONDS = 10.0
@@ -54,6 +56,11 @@ class Wanted:
     """A commit; only inputs above what changed since then are broken."""
     propose: bool = False
     """Whether tests are looked for that would have noticed the survivors."""
+    soda: Path | None = None
+    """A folder of SodaCL files, whose checks count as tests."""
+    soda_variables: tuple[tuple[str, str], ...] = ()
+    gx: Path | None = None
+    """A folder with suites of Great Expectations, whose expectations count as tests."""
     beside: Path | None = None
     """The folder that relative paths are relative to, where it is not the project's: of a copy, the original."""
 
@@ -97,7 +104,9 @@ def mutate(wanted: Wanted, tell: Tell = unheard, progress: Progress = unheard) -
     """
     folder = wanted.project.resolve()
     beside = (wanted.beside or folder).resolve()
-    wanted = replace(wanted, project=folder, beside=beside, reads=tuple(one.resolve() for one in wanted.reads))
+    soda, gx = (None if one is None else one.resolve() for one in (wanted.soda, wanted.gx))
+    reads = tuple(one.resolve() for one in wanted.reads)
+    wanted = replace(wanted, project=folder, beside=beside, reads=reads, soda=soda, gx=gx)
     # As if dbt had been called there: relative paths in models and views are relative to where it is called.
     with private_folder() as private, called_in(beside):
         profile = make_private(folder, wanted.profile, private, beside)
@@ -126,6 +135,7 @@ def _tested(
         began = time.monotonic()
         build.project = clean.project.without(*build.settle())
         clean_seconds = time.monotonic() - began
+        add_suites(wanted, build)
         project = _with_notes(build.project, profile.notes, unread)
         inputs = [
             (one, learn(build.connection, build.reads(one.relation))) for one in project.inputs if one.key not in unread
@@ -156,6 +166,16 @@ def _tested(
             seconds=time.monotonic() - began,
             proposals=tuple(propose(outcomes, watch)),
         )
+
+
+def add_suites(wanted: Wanted, build: DirectBuild) -> None:
+    """Let the checks of other tools count as tests of the project."""
+    if wanted.gx is not None:
+        build.project = build.project.with_tests(*expectations(wanted.gx, build))
+    if wanted.soda is not None:
+        checks = SodaChecks(wanted.soda, dict(wanted.soda_variables), build)
+        build.project = build.project.with_tests(checks.tests, checks.left_out)
+        build.beside = (checks,)
 
 
 def _judged(

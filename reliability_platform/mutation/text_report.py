@@ -7,7 +7,7 @@ from reliability_platform.counted import counted
 from reliability_platform.formats import printable
 from reliability_platform.mutation.messages import said
 from reliability_platform.mutation.proof import Proof
-from reliability_platform.mutation.score import Score, by, column_of, unguarded, worth_of_tests
+from reliability_platform.mutation.score import Score, by, by_tool, column_of, unguarded, worth_of_tests
 from reliability_platform.mutation.session import Tested
 from reliability_platform.mutation.trial import MutantOutcome, MutantStatus
 
@@ -81,6 +81,9 @@ def _lines(tested: Tested) -> Iterator[str]:
     warned = sum(all(how == "warn" for _, how in one.tests) for one in outcomes if one.status is MutantStatus.KILLED)
     if warned:
         yield f"{warned} of the killed ones only by warnings."
+    tools = by_tool(project, outcomes)
+    if len(tools) > 1:
+        yield from (f"With the tests of {name} alone: {score_text(score)}." for name, score in tools.items())
     yield from _survivors(tested)
     yield from _parts("By kind of fault", by(outcomes, lambda one: [one.mutant.family]), len(outcomes))
     yield from _parts("Least guarded columns", by(outcomes, column_of), SHOWN_PARTS)
