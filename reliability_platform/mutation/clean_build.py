@@ -2,14 +2,19 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from reliability_platform.mutation.dbt_commands import DbtCommands
 from reliability_platform.mutation.errors import ProjectUnusableError
 from reliability_platform.mutation.private_profile import PrivateProfile, allow_reading
 from reliability_platform.mutation.project import (
+    INCREMENTAL,
+    SNAPSHOT,
     Consumer,
     DataTest,
     LeftOut,
@@ -18,11 +23,12 @@ from reliability_platform.mutation.project import (
     ProjectInput,
     in_build_order,
 )
-from reliability_platform.mutation.sql_text import Query, file_reads
+from reliability_platform.mutation.sql_text import Query, file_reads, literal, quoted
 
 PASSED, BUILT = "pass", "success"
 EVERYBODY = "whoever reads the project"
 READS_FILES = re.compile(r"read_\w+\s*\(|parquet_scan|(from|join)\s+'", re.IGNORECASE)
+LATEST_OF = re.compile(r"\bmax\s*\(\s*(?:\w+\.)?\"?(\w+)\"?\s*\)", re.IGNORECASE)
 MAX_REASON = 200
 NOT_BUILT, NOT_RUN = "it does not build on the clean data", "it did not run"
 BETWEEN = "\n--next--\n"
@@ -36,6 +42,10 @@ class CleanBuild:
     models: int
     tests: int
     passed: int
+    relations: frozenset[str] = frozenset()
+    """All that a query can name."""
+    watermarks: frozenset[str] = frozenset()
+    """Columns of which models that grow ask for the latest value, in lower case."""
 
 
 def build_clean(dbt: DbtCommands, profile: PrivateProfile, folder: Path) -> CleanBuild:
@@ -46,22 +56,46 @@ def build_clean(dbt: DbtCommands, profile: PrivateProfile, folder: Path) -> Clea
     results: dict[str, Any] = {}
     if any(str(node.resource_type) == "seed" for node in manifest.nodes.values()):
         results |= _by_key(dbt.results("seed"))
-    results |= _by_key(
-        dbt.results("build", *(f"--exclude-resource-type={one}" for one in ("seed", "test", "unit_test")))
-    )
+    # Built anew, whatever the user's database holds of them: what was there before cannot be built again from inputs.
+    _drop_snapshots(manifest, profile)
+    executed: dict[str, list[str]] = {}
+    without = [f"--exclude-resource-type={one}" for one in ("seed", "test", "unit_test")]
+    results |= _by_key(dbt.results("build", "--full-refresh", *without, executed=executed))
     ran = _by_key(dbt.results("test", "--exclude-resource-type=unit_test"))
     tested = {key: one for key, one in ran.items() if str(one.node.resource_type) == "test"}  # hooks are results, too
-    project = _project(manifest, results, tested, rendered)
+    project, relations = _project(manifest, results, tested, rendered, executed)
     if not project.models:
         first = min(project.left_out, key=lambda one: (NOT_RUN in one.why, NOT_BUILT not in one.why), default=None)
         why = "" if first is None else f" The first reason: {first.name}: {first.why}."
         raise ProjectUnusableError(f"No model of the project {project.name} was built cleanly.{why}")
     passed = sum(str(one.status) == PASSED for one in tested.values())
-    return CleanBuild(project, len(project.models), len(tested), passed)
+    growing = (node for node in manifest.nodes.values() if str(node.config.materialized) in (INCREMENTAL, SNAPSHOT))
+    watermarks = {name.lower() for node in growing for name in LATEST_OF.findall(str(node.raw_code))}
+    return CleanBuild(project, len(project.models), len(tested), passed, relations, frozenset(watermarks))
+
+
+def _drop_snapshots(manifest: Any, profile: PrivateProfile) -> None:
+    relations = [str(one.relation_name) for one in manifest.nodes.values() if str(one.resource_type) == SNAPSHOT]
+    if not relations:
+        return
+    with duckdb.connect() as connection:
+        for name, path in profile.catalogs.items():
+            if path.exists():
+                connection.execute(f"attach {literal(str(path))} as {quoted(name)}")
+        for one in relations:
+            with suppress(duckdb.CatalogException, duckdb.BinderException):  # there is none, or not even its database
+                connection.execute(f"drop table if exists {one}")
 
 
 def _by_key(results: Iterable[Any]) -> dict[str, Any]:
     return {one.node.unique_id: one for one in results}
+
+
+def query_of_snapshot(relation: str, statements: Iterable[str]) -> str | None:
+    """What dbt makes the first table of a snapshot from: the query of the project with dbt's own columns."""
+    pattern = re.compile(rf"create\s+table\s+{re.escape(relation)}\s+as\s*\((.*)\)\s*;?\s*", re.DOTALL | re.IGNORECASE)
+    found = (pattern.fullmatch(one) for one in statements)
+    return next((one.group(1) for one in found if one is not None), None)
 
 
 def _source_relations(dbt: DbtCommands, manifest: Any) -> dict[str, str]:
@@ -109,7 +143,13 @@ def _reason(result: Any) -> str:
     return " ".join(str(getattr(result, "message", None) or NOT_RUN).split())[:MAX_REASON]
 
 
-def _project(manifest: Any, built: dict[str, Any], tested: dict[str, Any], sources: dict[str, str]) -> Project:
+def _project(
+    manifest: Any,
+    built: dict[str, Any],
+    tested: dict[str, Any],
+    sources: dict[str, str],
+    executed: dict[str, list[str]],
+) -> tuple[Project, frozenset[str]]:
     nodes = {
         key: node for key, node in manifest.nodes.items() if str(node.resource_type) in ("model", "snapshot", "seed")
     }
@@ -128,7 +168,8 @@ def _project(manifest: Any, built: dict[str, Any], tested: dict[str, Any], sourc
         elif getattr(node, "language", "sql") != "sql":
             left_out.append(LeftOut(node.name, "it is no SQL"))
         else:
-            models.append(_model(manifest, node, Query.of(compiled[key], relations)))
+            query = query_of_snapshot(node.relation_name, executed.get(key, ())) or compiled[key]
+            models.append(_model(manifest, node, Query.of(query, relations)))
     tests = []
     for key, result in tested.items():
         if str(result.status) != PASSED:
@@ -138,7 +179,7 @@ def _project(manifest: Any, built: dict[str, Any], tested: dict[str, Any], sourc
     # Sorted, for dbt reads files in any order, and two runs must come to the same mutants.
     ordered = in_build_order(sorted(models, key=lambda one: one.key))
     read = {name for one in ordered for name in one.query.named}
-    return Project(
+    project = Project(
         name=manifest.metadata.project_name,
         inputs=tuple(sorted(_inputs(nodes, sources, manifest, files, read), key=lambda one: one.name)),
         models=ordered,
@@ -147,6 +188,7 @@ def _project(manifest: Any, built: dict[str, Any], tested: dict[str, Any], sourc
         # Causes first: what did not run is below something else that is named.
         left_out=tuple(sorted(left_out, key=lambda one: (NOT_RUN in one.why, NOT_BUILT not in one.why, one.name))),
     )
+    return project, frozenset(relations)
 
 
 def _model(manifest: Any, node: Any, query: Query) -> Model:
@@ -159,7 +201,7 @@ def _model(manifest: Any, node: Any, query: Query) -> Model:
         database=node.database,
         schema=node.schema,
         identifier=node.alias,
-        materialized=node.config.materialized if str(node.resource_type) == "model" else "snapshot",
+        materialized=node.config.materialized,
         query=query,
         owner=str(owner),
         has_contract=bool(getattr(node, "contract", None) and node.contract.enforced),

@@ -2,8 +2,10 @@
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from reliability_platform.mutation.private_profile import PrivateProfile
 from reliability_platform.warehouse.dbt_start import compile_when_used
 
 QUIET = ("--quiet", "--log-level=none", "--log-level-file=none", "--no-use-colors", "--no-send-anonymous-usage-stats")
+WITHOUT_COMMENT = re.compile(r"^\s*/\*.*?\*/", re.DOTALL)
+"""The comment that dbt puts before each query."""
 
 
 class DbtCommands:
@@ -27,8 +31,7 @@ class DbtCommands:
         called_in: Path | None = None,
     ) -> None:
         self._common = [
-            *("--project-dir", str(project), "--profiles-dir", str(folder.profiles)),
-            *("--target-path", str(folder.target), "--log-path", str(folder.target)),
+            *("--project-dir", str(project), *_folders(folder)),
             *("--target", profile.target, "--profile", profile.name),
             *(("--vars", variables) if variables else ()),
         ]
@@ -45,14 +48,29 @@ class DbtCommands:
         self._manifest.build_flat_graph()
         return self._manifest
 
-    def results(self, *command: str) -> list[Any]:
-        """What became of each node of a command. Raises `ProjectUnusableError` if dbt could not run at all."""
-        result = self._invoke(list(command))
+    def results(self, *command: str, executed: dict[str, list[str]] | None = None) -> list[Any]:
+        """What became of each node of a command; `executed` gets the statements that dbt executes for each, by its key.
+
+        Raises `ProjectUnusableError` if dbt could not run at all.
+        """
+
+        def listen(event: Any) -> None:
+            if executed is not None and event.info.name == "SQLQuery":
+                text = WITHOUT_COMMENT.sub("", str(event.data.sql), count=1).strip()
+                executed.setdefault(str(event.data.node_info.unique_id), []).append(text)
+
+        result = self._invoke(list(command), listen)
         if result.exception is not None:
             raise ProjectUnusableError(_reason(result, self._project, "build"))
         return list(getattr(result.result, "results", ()) or ())
 
-    def _invoke(self, command: Sequence[str]) -> Any:
+    def elsewhere(self, folder: PrivateFolder) -> "DbtCommands":
+        """The same project, as parsed here, with the profile and the databases of another private folder."""
+        there = copy(self)
+        there._common = [*self._common, *_folders(folder)]
+        return there
+
+    def _invoke(self, command: Sequence[str], listen: Callable[[Any], None] = lambda _: None) -> Any:
         compile_when_used()
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
@@ -61,10 +79,15 @@ class DbtCommands:
         try:
             with _silent(), called_in(self._called_in):
                 cleanup_event_logger()
-                return dbtRunner(manifest=self._manifest).invoke([*QUIET, *command, *self._common])
+                return dbtRunner(manifest=self._manifest, callbacks=[listen]).invoke([*QUIET, *command, *self._common])
         finally:
             # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+
+def _folders(folder: PrivateFolder) -> list[str]:
+    where = {"--profiles-dir": folder.profiles, "--target-path": folder.target, "--log-path": folder.target}
+    return [word for option, path in where.items() for word in (option, str(path))]
 
 
 @contextmanager

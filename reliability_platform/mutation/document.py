@@ -4,7 +4,7 @@ from typing import Any
 
 from reliability_platform.mutation.messages import said
 from reliability_platform.mutation.proof import Proof
-from reliability_platform.mutation.score import Score, by, by_tool, column_of, unguarded, worth_of_tests
+from reliability_platform.mutation.score import Score, by, by_build, by_tool, column_of, unguarded, worth_of_tests
 from reliability_platform.mutation.session import Tested
 from reliability_platform.mutation.trial import MutantOutcome, MutantStatus
 
@@ -41,6 +41,7 @@ def document(tested: Tested, proof: Proof | None = None) -> dict[str, Any]:
         },
         "score": _score(tested.score),
         "by_tool": _scores(by_tool(project, outcomes)),
+        "by_build": _scores(by_build(outcomes)),
         "by_family": _scores(by(outcomes, lambda one: [one.mutant.family])),
         "by_input": _scores(by(outcomes, lambda one: [one.mutant.input.name])),
         "by_column": _scores(by(outcomes, column_of)),
@@ -102,6 +103,7 @@ def _outcome(one: MutantOutcome) -> dict[str, Any]:
         "family": one.mutant.family,
         "column": one.mutant.column or None,
         "size": one.mutant.size,
+        "build": one.mutant.build,
         "status": one.status.name.lower(),
         "message": said(one),
         "killed_by": [{"unique_id": key, "status": how} for key, how in one.tests],

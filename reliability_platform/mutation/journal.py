@@ -7,6 +7,7 @@ other data or another seed begins anew. A run that ends removes it.
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,8 @@ from reliability_platform.mutation.direct_build import DirectBuild
 from reliability_platform.mutation.mutants import Mutant
 from reliability_platform.mutation.readings import SumChange, TableChange
 from reliability_platform.mutation.trial import MutantOutcome, MutantStatus
+
+TEMPORARY_NAME = re.compile(r"(?<=__dbt_tmp)\d+")
 
 
 def default_folder() -> Path:
@@ -27,8 +30,10 @@ def default_folder() -> Path:
 class Journal:
     """The outcomes of one trial, on the disk as each of them ends."""
 
-    def __init__(self, folder: Path, build: DirectBuild, mutants: Sequence[Mutant], watched: Iterable[object]) -> None:
-        self._path = folder / f"{_digest(build, mutants, watched)}.jsonl"
+    def __init__(
+        self, folder: Path, builds: Sequence[DirectBuild], mutants: Sequence[Mutant], watched: Iterable[object]
+    ) -> None:
+        self._path = folder / f"{_digest(builds, mutants, watched)}.jsonl"
         self._mutants = {one.key: one for one in mutants}
         self._file: IO[str] | None = None
 
@@ -91,17 +96,24 @@ def _outcome(kept: dict[str, Any], mutants: Mapping[str, Mutant]) -> MutantOutco
     )
 
 
-def _digest(build: DirectBuild, mutants: Sequence[Mutant], watched: Iterable[object]) -> str:
-    project = build.project
+def _digest(builds: Sequence[DirectBuild], mutants: Sequence[Mutant], watched: Iterable[object]) -> str:
     parts: Iterable[object] = (
         *((one.key, one.sql) for one in mutants),
-        *((one.key, one.materialized, one.query.parts) for one in project.models),
-        *((one.key, one.severity, one.sql.parts) for one in project.tests),
-        *((one.name, sorted(one.models)) for one in project.consumers),
-        *sorted((name, vars(one)) for name, one in build.clean.items()),
+        *(part for build in builds for part in _parts(build)),
         *watched,
     )
     digest = hashlib.sha256()
     for part in parts:
         digest.update(repr(part).encode())
     return digest.hexdigest()[:32]
+
+
+def _parts(build: DirectBuild) -> Iterable[object]:
+    project = build.project
+    for one in project.models:
+        # The names of dbt's temporary tables hold the time of the run.
+        replay = [TEMPORARY_NAME.sub("", part) for each in one.replay for part in each.parts]
+        yield one.key, one.materialized, one.query.parts, replay
+    yield from ((one.key, one.severity, one.sql.parts) for one in project.tests)
+    yield from ((one.name, sorted(one.models)) for one in project.consumers)
+    yield from sorted((name, vars(one)) for name, one in build.clean.items())

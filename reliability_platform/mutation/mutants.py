@@ -3,11 +3,14 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reliability_platform.mutation.columns import InputTable
-from reliability_platform.mutation.faults import FAULTS, RANK, ROW, Broken, DataFault, Size
+from reliability_platform.mutation.faults import FAULTS, RANK, ROW, SCHEMA, Broken, DataFault, Size
 from reliability_platform.mutation.project import ProjectInput
+
+FULL_BUILD, INCREMENT = "full build", "increment"
+"""What a broken input goes into: everything built anew from the broken input, or the next run of what grows."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,31 @@ class Mutant:
     """What is wrong with the data, for people."""
     sql: str
     """The query of the broken rows."""
+    build: str = FULL_BUILD
 
 
 def all_mutants(tables: Sequence[tuple[ProjectInput, InputTable]], seed: int) -> list[Mutant]:
     """Every one that there can be."""
-    return [one for given, table in tables for fault in FAULTS for one in _of(given, table, fault, seed)]
+    return [one for given, table in tables for one in mutants_of(given, table, seed)]
+
+
+def mutants_of(
+    given: ProjectInput, table: InputTable, seed: int, build: str = FULL_BUILD, kept: str = ""
+) -> Iterator[Mutant]:
+    """Every one of an input; `kept` is a query of rows that are there too and stay as they are, of an increment the earlier ones.
+
+    A delivery with other columns breaks what loads it: an increment is broken in what is in the rows alone.
+    """
+    for fault in FAULTS:
+        if build == FULL_BUILD:
+            yield from _of(given, table, fault, seed)
+        elif fault.family != SCHEMA:
+            named = replace(given, name=f"the newest part of {given.name}" if kept else given.name)
+            for one in _of(named, table, fault, seed):
+                sql = f"{kept} union all by name ({one.sql})" if kept else one.sql
+                said = one.said if kept else f"{one.said}, at the increment"
+                key = f"{build} {one.key.replace(named.name, given.name, 1)}"
+                yield replace(one, key=key, input=given, said=said, sql=sql, build=build)
 
 
 def _of(given: ProjectInput, table: InputTable, fault: DataFault, seed: int) -> Iterator[Mutant]:
@@ -78,9 +101,9 @@ def sample(mutants: Iterable[Mutant], most: int, seed: int) -> list[Mutant]:
     mutants = list(mutants)
     if len(mutants) <= most:
         return mutants
-    groups: Mapping[tuple[str, str], list[Mutant]] = defaultdict(list)
+    groups: Mapping[tuple[str, str, str], list[Mutant]] = defaultdict(list)
     for one in sorted(mutants, key=lambda one: seeded(f"{seed} {one.key}")):
-        groups[one.input.key, one.family].append(one)
+        groups[one.input.key, one.family, one.build].append(one)
     in_turn = sorted(
         (
             (at, seeded(f"{seed} {group}"), one.key)

@@ -8,7 +8,7 @@ from reliability_platform.formats import printable
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Grid, Heading, Paragraph
 from reliability_platform.mutation.messages import said
 from reliability_platform.mutation.proof import Proof
-from reliability_platform.mutation.score import Score, by, by_tool, column_of, unguarded, worth_of_tests
+from reliability_platform.mutation.score import Score, by, by_build, by_tool, column_of, unguarded, worth_of_tests
 from reliability_platform.mutation.session import Tested
 from reliability_platform.mutation.text_report import score_text, worst_survivors
 from reliability_platform.mutation.trial import MutantStatus
@@ -40,6 +40,7 @@ def page_report(tested: Tested, proof: Proof | None = None) -> list[Block]:
         blocks += [Heading(2, "No test notices"), Grid(["input", "what consumers would read"], rows)]
     if tested.proposals:
         blocks += _proposed(tested, proof)
+    blocks += _scores("Built anew, and on the increment of what grows", by_build(outcomes))
     blocks += _scores("Kinds of fault", by(outcomes, lambda one: [one.mutant.family]))
     blocks += _scores("Columns, the least guarded first", by(outcomes, column_of))
     blocks += _scores("Models, the least guarded first", by(outcomes, lambda one: one.models))

@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from reliability_platform.mutation.sql_text import Query
 
-VIEW = "view"
+VIEW, INCREMENTAL, SNAPSHOT = "view", "incremental", "snapshot"
 DBT = "dbt"
 
 
@@ -46,6 +46,13 @@ class Model:
     has_contract: bool = False
     files: tuple[str, ...] = ()
     """Its SQL and its yml, relative to the project."""
+    replay: tuple[Query, ...] = ()
+    """What dbt executes to bring its table of before up to date; empty where the table is built anew from `query`."""
+
+    @property
+    def grows(self) -> bool:
+        """Whether dbt adds to its table rather than build it anew."""
+        return self.materialized in (INCREMENTAL, SNAPSHOT)
 
 
 @dataclass(frozen=True)

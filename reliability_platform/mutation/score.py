@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from reliability_platform.mutation.mutants import INCREMENT
 from reliability_platform.mutation.project import DataTest, Project
 from reliability_platform.mutation.trial import MutantOutcome, MutantStatus
 
@@ -71,6 +72,12 @@ def by_tool(project: Project, outcomes: Iterable[MutantOutcome]) -> dict[str, Sc
         # What breaks the build needs no test: it is not counted against a tool that did not notice it first.
         found[tool] = Score(killed, sum(tool not in by and not broke for by, broke in noticed))
     return found
+
+
+def by_build(outcomes: Iterable[MutantOutcome]) -> dict[str, Score]:
+    """Of full builds and of increments; empty where nothing was built on an increment."""
+    found = by(outcomes, lambda one: [one.mutant.build])
+    return found if INCREMENT in found else {}
 
 
 def column_of(outcome: MutantOutcome) -> list[str]:

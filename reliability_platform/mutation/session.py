@@ -12,8 +12,9 @@ from reliability_platform.mutation.changed_files import changed_files, touched_i
 from reliability_platform.mutation.clean_build import CleanBuild, build_clean
 from reliability_platform.mutation.columns import InputTable, learn
 from reliability_platform.mutation.dbt_commands import DbtCommands, called_in
-from reliability_platform.mutation.direct_build import DirectBuild
+from reliability_platform.mutation.direct_build import DirectBuild, DuckDBError, first_line
 from reliability_platform.mutation.errors import ProjectUnusableError
+from reliability_platform.mutation.increment import Inputs, NextRun, next_run
 from reliability_platform.mutation.journal import Journal, default_folder
 from reliability_platform.mutation.mutants import Mutant, all_mutants, sample
 from reliability_platform.mutation.private_copy import PrivateFolder, Untouched, private_folder
@@ -116,7 +117,7 @@ def mutate(wanted: Wanted, tell: Tell = unheard, progress: Progress = unheard) -
             dbt = DbtCommands(folder, private, profile, wanted.variables, beside)
             allow_reading(profile, [str(one.resolve()) for one in wanted.reads], [])
             clean = build_clean(dbt, profile, beside)
-            return _tested(wanted, private, profile, clean, tell, progress)
+            return _tested(wanted, private, profile, dbt, clean, tell, progress)
         finally:
             _refuse_touched(untouched)
 
@@ -125,6 +126,7 @@ def _tested(
     wanted: Wanted,
     private: PrivateFolder,
     profile: PrivateProfile,
+    dbt: DbtCommands,
     clean: CleanBuild,
     tell: Tell,
     progress: Progress,
@@ -143,7 +145,9 @@ def _tested(
         if wanted.since is not None:
             touched = touched_inputs(project, changed_files(wanted.project, wanted.since))
             inputs = [pair for pair in inputs if pair[0] in touched]
-        possible = all_mutants(inputs, wanted.seed)
+        following, lacks = _next_run(dbt, private, profile, clean, build, inputs, wanted.seed, tell)
+        project = replace(project, left_out=(*project.left_out, *lacks), _below={})
+        possible = [*all_mutants(inputs, wanted.seed), *(following.mutants if following is not None else ())]
         mutants = sample(possible, wanted.most, wanted.seed)
         if not mutants and wanted.since is None:
             raise ProjectUnusableError(
@@ -153,7 +157,8 @@ def _tested(
         watch = candidates(build.connection, inputs) if wanted.propose else {}
         tell(f"Breaking {counted(len(inputs), 'input')} in {counted(len(mutants), 'way')}")
         began = time.monotonic()
-        outcomes, resumed = _judged(wanted, build, mutants, clean_seconds, progress, watch)
+        second = following.build if following is not None else None
+        outcomes, resumed = _judged(wanted, build, second, mutants, clean_seconds, progress, watch)
         return Tested(
             project=project,
             clean=clean,
@@ -178,15 +183,41 @@ def add_suites(wanted: Wanted, build: DirectBuild) -> None:
         build.beside = (checks,)
 
 
+def _next_run(
+    dbt: DbtCommands,
+    private: PrivateFolder,
+    profile: PrivateProfile,
+    clean: CleanBuild,
+    build: DirectBuild,
+    inputs: Inputs,
+    seed: int,
+    tell: Tell,
+) -> tuple[NextRun | None, tuple[LeftOut, ...]]:
+    """The next run of what grows, and what of it cannot be judged. That there is none is no reason to judge nothing."""
+    growing = [one for one in build.project.models if one.grows]
+    if not growing:
+        return None, ()
+    tell(f"Building the increment of {counted(len(growing), 'model')} on another private copy")
+    try:
+        following = next_run(dbt, private, profile, clean, build, inputs, seed)
+    except (ProjectUnusableError, DuckDBError) as error:
+        return None, (LeftOut("the increment", f"its clean build fails ({first_line(error)})"),)
+    if following is None:
+        return None, (LeftOut("the increment", "no input above it has rows of several days"),)
+    return following, following.build.project.left_out
+
+
 def _judged(
     wanted: Wanted,
     build: DirectBuild,
+    on_increment: DirectBuild | None,
     mutants: list[Mutant],
     clean_seconds: float,
     progress: Progress,
     watch: Mapping[str, Sequence[CandidateTest]],
 ) -> tuple[list[MutantOutcome], int]:
-    journal = Journal(wanted.journal, build, mutants, [one.fails for each in watch.values() for one in each])
+    builds = [build, *([on_increment] if on_increment is not None else [])]
+    journal = Journal(wanted.journal, builds, mutants, [one.fails for each in watch.values() for one in each])
     before = [] if wanted.fresh else journal.read()
     known = {one.mutant.key for one in before}
     done = len(known)
@@ -206,6 +237,7 @@ def _judged(
             seconds_each=max(LEAST_SECONDS, TIMES_A_CLEAN_BUILD * clean_seconds),
             until=None if wanted.max_minutes is None else time.monotonic() + 60 * wanted.max_minutes,
             tell=ended,
+            on_increment=on_increment,
             watch=watch,
         )
         finished = len(found) + len(before) == len(mutants)

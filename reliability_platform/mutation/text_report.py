@@ -7,7 +7,7 @@ from reliability_platform.counted import counted
 from reliability_platform.formats import printable
 from reliability_platform.mutation.messages import said
 from reliability_platform.mutation.proof import Proof
-from reliability_platform.mutation.score import Score, by, by_tool, column_of, unguarded, worth_of_tests
+from reliability_platform.mutation.score import Score, by, by_build, by_tool, column_of, unguarded, worth_of_tests
 from reliability_platform.mutation.session import Tested
 from reliability_platform.mutation.trial import MutantOutcome, MutantStatus
 
@@ -85,6 +85,8 @@ def _lines(tested: Tested) -> Iterator[str]:
     if len(tools) > 1:
         yield from (f"With the tests of {name} alone: {score_text(score)}." for name, score in tools.items())
     yield from _survivors(tested)
+    builds = by_build(outcomes)
+    yield from _parts("Built anew, and on the increment of what grows", builds, len(builds))
     yield from _parts("By kind of fault", by(outcomes, lambda one: [one.mutant.family]), len(outcomes))
     yield from _parts("Least guarded columns", by(outcomes, column_of), SHOWN_PARTS)
     yield from _parts("Least guarded models", by(outcomes, lambda one: one.models), SHOWN_PARTS)

@@ -12,7 +12,7 @@ import duckdb
 
 from reliability_platform.mutation.candidates import CandidateTest, would_fail
 from reliability_platform.mutation.direct_build import DirectBuild, DuckDBError, MutantBuild, MutantRoom, first_line
-from reliability_platform.mutation.mutants import Mutant
+from reliability_platform.mutation.mutants import INCREMENT, Mutant
 from reliability_platform.mutation.readings import TableChange, compare
 
 
@@ -120,13 +120,15 @@ def run_trial(
     seconds_each: float,
     until: float | None,
     tell: Callable[[MutantOutcome], None] | None = None,
+    on_increment: DirectBuild | None = None,
     watch: Mapping[str, Sequence[CandidateTest]] | None = None,
 ) -> list[MutantOutcome]:
-    """Judge them, in their order. `until` is a moment of the monotonic clock after which none begins; `tell` gets each as it ends."""
+    """Judge them, in their order; those of the increment on the build of it. `until` is a moment of the monotonic clock after which none begins; `tell` gets each as it ends."""
 
     def one(at: int, mutant: Mutant) -> MutantOutcome:
-        with build.room(f"mutant_{at}") as room, _at_most(seconds_each, room.cursor):
-            return judge(build, room, mutant, (watch or {}).get(mutant.input.key, ()))
+        chosen = on_increment if on_increment is not None and mutant.build == INCREMENT else build
+        with chosen.room(f"mutant_{at}") as room, _at_most(seconds_each, room.cursor):
+            return judge(chosen, room, mutant, (watch or {}).get(mutant.input.key, ()))
 
     found: list[MutantOutcome] = []
     pending: set[Future[MutantOutcome]] = set()
