@@ -34,6 +34,15 @@ def write_atomically(target: Path, content: bytes) -> None:
             raise
 
 
+def link(source: Path, target: Path) -> None:
+    """Give a file that never changes one more name; a copy where the file system has no hard links."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def make_way(target: Path) -> None:
     """Move a folder that stands in the place of a file beside it: no file replaces a folder."""
     if target.is_dir() and not target.is_symlink():

@@ -101,7 +101,7 @@ def published_as_audited(context: dg.AssetCheckExecutionContext, home: Home) -> 
     for key in sorted(context.selected_asset_check_keys, key=lambda one: one.asset_key.path):
         name = key.asset_key.path[-1]
         # The record and the pointer concern every table.
-        found = [one for one in damages if not one.path.endswith(".parquet") or one.path.endswith(f"/{name}.parquet")]
+        found = [one for one in damages if not one.path.endswith(".parquet") or f"/{name}/" in one.path]
         yield dg.AssetCheckResult(
             asset_key=key.asset_key,
             check_name=key.name,

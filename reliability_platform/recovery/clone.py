@@ -2,13 +2,13 @@
 was.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from reliability_platform.atomic import link
 from reliability_platform.locks import locked
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_lease
@@ -31,14 +31,6 @@ class Clone:
     evidence: Path
     snapshots_in_home: bool
     """Whether the snapshots lie in the home, and would be lost together with it."""
-
-
-def _link(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        shutil.copy2(source, target)
 
 
 @contextmanager
@@ -72,7 +64,7 @@ def _made(settings: Settings, workspace: Path) -> Clone:
         copy_operations(settings, home / OPERATIONS)
         files, links, _unfit = walk(settings, location.folder)
         for file in files:
-            bring = _link if file.path.split("/")[0] in REPLACED_WHOLE else _copy
+            bring = link if file.path.split("/")[0] in REPLACED_WHOLE else _copy
             bring(settings.home / file.path, home / file.path)
         for path, target in links.items():
             (home / path).parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +75,7 @@ def _made(settings: Settings, workspace: Path) -> Clone:
         for folder in (OBJECTS, MANIFESTS):
             for content in (location.folder / folder).rglob("*"):
                 if content.is_file():
-                    _link(content, snapshots / content.relative_to(location.folder))
+                    link(content, snapshots / content.relative_to(location.folder))
     current = settings.published / links.get("published/current", "")
     return Clone(clone, current, workspace / "evidence", inside)
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from reliability_platform.in_memory import in_memory
 from reliability_platform.masking import MASK, PERSONAL, masked
 from reliability_platform.parquet import scan
+from reliability_platform.warehouse.published import table_files
 
 DIFFERENCES_SHOWN = 5
 
@@ -34,34 +35,36 @@ Personal = Callable[[str], Collection[str]]
 def compare_tables(
     names: Sequence[str], actual: Path, expected: Path, personal: Personal | None = None
 ) -> list[TableComparison]:
-    """Compare `<name>.parquet` of two folders, table by table. A table that one side lacks has no rows there.
+    """Compare the tables in the folders of two versions. A table that one side lacks has no rows there.
 
     `personal` is asked where rows differ of tables whose columns no contract describes: their text is shown by its shape.
     """
-    return [_compare(name, actual / f"{name}.parquet", expected / f"{name}.parquet", personal) for name in names]
+    return [_compare(name, table_files(actual, name), table_files(expected, name), personal) for name in names]
 
 
-def _compare(name: str, actual: Path, expected: Path, personal: Personal | None) -> TableComparison:
+def _compare(name: str, actual: Sequence[Path], expected: Sequence[Path], personal: Personal | None) -> TableComparison:
     try:
         return _compared(name, actual, expected, personal)
     except duckdb.Error as error:  # its words may quote values
-        unreadable = {"side": "unreadable", "here": f"{actual.name} cannot be read ({type(error).__name__})"}
+        unreadable = {"side": "unreadable", "here": f"{name} cannot be read ({type(error).__name__})"}
         return TableComparison(name, 0, _rows(expected), False, [unreadable])
 
 
-def _rows(path: Path) -> int:
+def _rows(files: Sequence[Path]) -> int:
     try:
-        return int(pq.read_metadata(path).num_rows)
+        return sum(int(pq.read_metadata(path).num_rows) for path in files)
     except (OSError, pa.ArrowException):
         return 0
 
 
-def _compared(name: str, actual: Path, expected: Path, personal: Personal | None) -> TableComparison:
+def _compared(
+    name: str, actual: Sequence[Path], expected: Sequence[Path], personal: Personal | None
+) -> TableComparison:
     with in_memory() as connection:
-        for side, path in (("actual", actual), ("expected", expected)):
-            if path.exists():
-                connection.execute(f"create temp view {side} as select * from {scan(path)}")
-        here, there = actual.exists(), expected.exists()
+        for side, files in (("actual", actual), ("expected", expected)):
+            if files:
+                connection.execute(f"create temp view {side} as select * from {scan(*files)}")
+        here, there = bool(actual), bool(expected)
         rows = _count(connection, "actual") if here else 0
         expected_rows = _count(connection, "expected") if there else 0
         if not (here and there):

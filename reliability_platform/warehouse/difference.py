@@ -14,6 +14,7 @@ import duckdb
 from reliability_platform.in_memory import in_memory
 from reliability_platform.parquet import scan
 from reliability_platform.warehouse.marts import Mart, keys_of
+from reliability_platform.warehouse.published import table_files
 
 NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "U")
 
@@ -61,27 +62,27 @@ class TableDifference:
 
 
 def difference(marts: Sequence[Mart], manifest: Path, before: Path, after: Path) -> list[TableDifference]:
-    """Compare `<mart>.parquet` of two folders, by the keys of the marts. A table that one side lacks has no rows there.
+    """Compare the tables in the folders of two versions, by the keys of the marts. A table that one side lacks has no rows there.
 
     Equality is exact. Columns that only one side has are named and not compared.
     """
     found = []
     with in_memory() as connection:
         for mart in marts:
-            files = [folder / f"{mart.name}.parquet" for folder in (before, after)]
+            files = [table_files(folder, mart.name) for folder in (before, after)]
             # A table that is published whole has no event dates, so none that somebody has closed.
-            if mart.event_date is not None and any(path.exists() for path in files):
+            if mart.event_date is not None and any(files):
                 found.append(_compared(connection, mart, keys_of(mart.name, manifest), files))
     return found
 
 
 def _compared(
-    connection: duckdb.DuckDBPyConnection, mart: Mart, keys: Sequence[str], files: Sequence[Path]
+    connection: duckdb.DuckDBPyConnection, mart: Mart, keys: Sequence[str], files: Sequence[Sequence[Path]]
 ) -> TableDifference:
-    there = next(path for path in files if path.exists())
-    for side, path in zip(("before", "after"), files, strict=True):
+    there = next(filter(None, files))
+    for side, own in zip(("before", "after"), files, strict=True):
         # A table that is not there has the columns of the other, and no rows.
-        query = f"from {scan(path)}" if path.exists() else f"from {scan(there)} limit 0"
+        query = f"from {scan(*own)}" if own else f"from {scan(*there)} limit 0"
         connection.execute(f"create or replace temp view {side} as {query}")
     columns = {
         side: dict(connection.execute(f"select column_name, column_type from (describe {side})").fetchall())

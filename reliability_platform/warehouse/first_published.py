@@ -16,7 +16,8 @@ from reliability_platform.operations.tables import first_published
 from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.marts import Mart
-from reliability_platform.warehouse.publication import Partition, Publication, publications
+from reliability_platform.warehouse.publication import Partition, Publication, read_publication
+from reliability_platform.warehouse.published import table_files, versions
 
 
 def note_first_published(
@@ -28,7 +29,8 @@ def note_first_published(
     with engine.connect() as connection:
         known = {(row.mart, row.event_date) for row in connection.execute(select(first_published))}
         newest = connection.execute(select(func.max(first_published.c.version))).scalar() or ""
-    unread = [one for one in publications(settings) if one.version > newest]
+    # To read the records of all versions would take longer with each day.
+    unread = [read_publication(settings, one) for one in versions(settings) if one > newest]
     if not unread:
         return
     landed = landed_partitions(settings)
@@ -65,7 +67,7 @@ def _shown(
     if mart.event_date is None:  # nothing is held of it, or it shows what it did before
         return happened if table.whole is not None and not table.is_kept else set()
     try:
-        relation = reader.sql(f"from {scan(folder / f'{mart.name}.parquet')}")
+        relation = reader.sql(f"from {scan(*table_files(folder, mart.name))}")
         found = {row[0] for row in relation.project(mart.day).distinct().fetchall()}
     except duckdb.Error:
         return set()  # altered or gone: a later version will show what it has

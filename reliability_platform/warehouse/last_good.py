@@ -1,6 +1,6 @@
 """Where the rows of kept event dates come from: files whose checksum is right, with the very rows that are published.
 
-The table of the version before is one; where it is damaged and no snapshot has it, an older version that holds the same
+That of the version before is one; where it is damaged and no snapshot has it, an older version that holds the same
 rows of a date. Older rows are never taken instead: the tables of a version would be of two times.
 """
 
@@ -16,7 +16,7 @@ from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.ledger import Ledger
 from reliability_platform.warehouse.marts import Mart
-from reliability_platform.warehouse.published import Publication, PublishedTable, record_of
+from reliability_platform.warehouse.published import ALL, Publication, PublishedTable, record_of
 
 
 class PublishedDamagedError(EnvironmentUnusableError):
@@ -31,9 +31,9 @@ class LastGoodRows:
     dates: list[date]
 
 
-def table_file(settings: Settings, version: str, table: str) -> Path:
-    """Where a published table is."""
-    return settings.published / version / f"{table}.parquet"
+def version_folder(settings: Settings, version: str) -> Path:
+    """Where the files of a version are."""
+    return settings.published / version
 
 
 def rows_to_keep(
@@ -41,61 +41,54 @@ def rows_to_keep(
 ) -> list[LastGoodRows]:
     """The event dates of the last version that are not fresh, each with a sound file that has their rows.
 
-    `damaged` are the names of tables of the last version. Raises `PublishedDamagedError` if a date is in none.
+    `damaged` are the names of files of the last version. Raises `PublishedDamagedError` if a date is in none.
     """
-    table = mart.name
-    published = last.table(table)
+    published, folder = last.table(mart.name), version_folder(settings, last.version)
     if published is None:
         return []
-    file = table_file(settings, last.version, table)
-    if not published.dates and table not in damaged:
+    if not published.dates:
         # The record is of an earlier release and does not say, or the table was published whole.
-        wanted = _dates_in(file, mart.day) - set(fresh) - {None}
-    elif not published.dates:
-        raise PublishedDamagedError(_nowhere(last.version, table, None))
-    else:
-        wanted = {date.fromisoformat(day) for day in published.dates} - set(fresh)
-    if not wanted:
-        return []
-    if table not in damaged:
-        return [LastGoodRows(file, sorted(wanted))]
-    return _from_older(settings, ledger, last, published, sorted(wanted))
+        [name] = published.files
+        if name in damaged:
+            raise PublishedDamagedError(_nowhere(last.version, mart.name, None))
+        unknown = _dates_in(folder / name, mart.day) - set(fresh) - {None}
+        return [LastGoodRows(folder / name, sorted(unknown))] if unknown else []
+    wanted: dict[str, list[date]] = {}
+    for day in sorted({date.fromisoformat(day) for day in published.dates} - set(fresh)):
+        wanted.setdefault(published.file_of(day.isoformat()), []).append(day)
+    found = [LastGoodRows(folder / name, days) for name, days in wanted.items() if name not in damaged]
+    missing = [day for name, days in wanted.items() if name in damaged for day in days]
+    return [*found, *_from_older(settings, ledger, last, published, missing)] if missing else found
 
 
-def whole_to_keep(
-    settings: Settings, ledger: Ledger, last: Publication, damaged: Collection[str], table: str
-) -> Path | None:
-    """A sound file with the rows of a table that is published whole; None if it has never been published.
-
-    Raises `PublishedDamagedError` if they are nowhere to be had.
-    """
-    published = last.table(table)
-    if published is None or not (published.whole or published.dates):
-        return None
-    if table not in damaged:
-        return table_file(settings, last.version, table)
-    for version, record in reversed(ledger.records().items()):
-        old = record_of(record).table(table)
-        if version == last.version or old is None or old.whole != published.whole:
-            continue
-        file = table_file(settings, version, table)
-        if what_is_wrong(file, Written(old.checksum, old.bytes)) is None:
-            return file
-    raise PublishedDamagedError(_nowhere(last.version, table, None))
-
-
-def file_to_keep(
+def files_to_keep(
     settings: Settings, ledger: Ledger, last: Publication, damaged: Collection[str], published: PublishedTable
+) -> dict[str, Path]:
+    """The very files of a table of the last version, by what they are called now: there, or in an older version that has the same.
+    Raises `PublishedDamagedError` if one is nowhere.
+    """
+    return {
+        _name_now(published.name, name): _sound(settings, ledger, last, damaged, name, expected)
+        for name, expected in published.files.items()
+    }
+
+
+def _name_now(table: str, name: str) -> str:
+    return f"{table}/{ALL}.parquet" if name == f"{table}.parquet" else name
+
+
+def _sound(
+    settings: Settings, ledger: Ledger, last: Publication, damaged: Collection[str], name: str, expected: Written
 ) -> Path:
-    """The very file of a table of the last version, there or in an older one. Raises `PublishedDamagedError` if it is nowhere."""
-    if published.name not in damaged:
-        return table_file(settings, last.version, published.name)
-    expected = Written(published.checksum, published.bytes)
-    for version in reversed(ledger.records()):
-        file = table_file(settings, version, published.name)
-        if what_is_wrong(file, expected) is None:
-            return file
-    raise PublishedDamagedError(_nowhere(last.version, published.name, None))
+    if name not in damaged:
+        return version_folder(settings, last.version) / name
+    for version, record in reversed(ledger.records().items()):
+        for table in record_of(record).tables:
+            for other, one in table.files.items():
+                file = version_folder(settings, version) / other
+                if one.sha256 == expected.sha256 and what_is_wrong(file, expected) is None:
+                    return file
+    raise PublishedDamagedError(_nowhere(last.version, name.split("/")[0].removesuffix(".parquet"), None))
 
 
 def _from_older(
@@ -107,11 +100,15 @@ def _from_older(
         old = record_of(record).table(published.name)
         if version == last.version or old is None or not missing:
             continue
-        same = [day for day in missing if old.dates.get(day.isoformat()) == published.dates[day.isoformat()]]
-        file = table_file(settings, version, published.name)
-        if same and what_is_wrong(file, Written(old.checksum, old.bytes)) is None:
-            found.append(LastGoodRows(file, same))
-            missing = [day for day in missing if day not in same]
+        same: dict[str, list[date]] = {}
+        for day in missing:
+            if old.dates.get(day.isoformat()) == published.dates[day.isoformat()]:
+                same.setdefault(old.file_of(day.isoformat()), []).append(day)
+        for name, days in same.items():
+            file = version_folder(settings, version) / name
+            if what_is_wrong(file, old.files[name]) is None:
+                found.append(LastGoodRows(file, days))
+                missing = [day for day in missing if day not in days]
     if missing:
         raise PublishedDamagedError(_nowhere(last.version, published.name, missing[0]))
     return found

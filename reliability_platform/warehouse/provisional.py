@@ -22,6 +22,7 @@ from reliability_platform.parquet import identifier, literal, read_table, scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.marts import Mart
 from reliability_platform.warehouse.provisional_rows import ProvisionalRows
+from reliability_platform.warehouse.published import table_files
 
 PREFIX = "provisional."
 """In front of the name: no pattern that begins with a table's name takes what stands in for the table."""
@@ -74,20 +75,20 @@ def dates_of(
 
 
 def write_provisional(
-    connection: duckdb.DuckDBPyConnection, mart: Mart, table: Path, dates: Mapping[date, date]
+    connection: duckdb.DuckDBPyConnection, mart: Mart, folder: Path, dates: Mapping[date, date]
 ) -> ProvisionalRows | None:
-    """Write what stands in beside a table that has just been written; None if nothing does."""
+    """Write what stands in beside a table that has just been written to the folder; None if nothing does."""
     if not dates:
         return None
-    name = mart.event_date or "event_date"
-    kind = {row[0]: row[1] for row in connection.execute(f"describe select * from {scan(table)}").fetchall()}[name]
+    name, table = mart.event_date or "event_date", scan(*table_files(folder, mart.name))
+    kind = {row[0]: row[1] for row in connection.execute(f"describe select * from {table}").fetchall()}[name]
     column = identifier(name)
     parts: Sequence[str] = [
         f"select * replace (cast({column} + to_days({(day - stand_in).days}) as {kind}) as {column}), "
-        f"date '{stand_in.isoformat()}' as {FROM} from {scan(table)} where {mart.day} = date '{stand_in.isoformat()}'"
+        f"date '{stand_in.isoformat()}' as {FROM} from {table} where {mart.day} = date '{stand_in.isoformat()}'"
         for day, stand_in in sorted(dates.items())
     ]
-    target = table.with_name(file_name(mart.name))
+    target = folder / file_name(mart.name)
     connection.execute(
         f"copy (select * from ({' union all '.join(parts)}) order by all) to {literal(target)} "
         "(format parquet, compression zstd)"

@@ -1,6 +1,7 @@
 """Write, audit, publish: the versions of the marts, and the pointer to the one that consumers read.
 
-A version is a folder of Parquet files, never changed after it appears. `current` is a link that is swapped in one
+A version is a folder of Parquet files, never changed after it appears; those that it shares with the version before are the
+same files under one more name. `current` is a link that is swapped in one
 step, so a reader sees the old version or the new one, whole. Event dates that a held partition touches keep the rows
 of the version before, out of files whose checksum is right and no others. Of a table without event dates nobody knows
 which rows a held partition touches: it keeps all of them.
@@ -15,15 +16,16 @@ from pathlib import Path
 
 import duckdb
 
+from reliability_platform.atomic import link
 from reliability_platform.clock import spans
-from reliability_platform.damage import Damage, in_one_line, written
+from reliability_platform.damage import Damage, Written, in_one_line
 from reliability_platform.errors import UsageError
-from reliability_platform.parquet import day_list, literal, scan
+from reliability_platform.parquet import day_list, identifier, scan
 from reliability_platform.pauses import Pause, PauseState
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.corrected import corrected
 from reliability_platform.warehouse.lacking import Lacking, lacking
-from reliability_platform.warehouse.last_good import LastGoodRows, file_to_keep, rows_to_keep, whole_to_keep
+from reliability_platform.warehouse.last_good import files_to_keep, rows_to_keep, version_folder
 from reliability_platform.warehouse.lease import warehouse_lease, warehouse_reader
 from reliability_platform.warehouse.ledger import Ledger, digest_of
 from reliability_platform.warehouse.marts import Mart
@@ -53,6 +55,7 @@ from reliability_platform.warehouse.published_integrity import (
     open_ledger,
     put_back,
 )
+from reliability_platform.warehouse.version_files import Before, StoredRows, as_kept, parts_of, write_files
 from reliability_platform.warehouse.withdrawn import WITHDRAWAL, Withdrawal, remains, take_away, write_withdrawal
 
 __all__ = [
@@ -142,37 +145,28 @@ def _fresh_dates(connection: duckdb.DuckDBPyConnection, mart: Mart, released: Se
     return [row[0] for row in rows]
 
 
-def _write_table(
-    connection: duckdb.DuckDBPyConnection, mart: Mart, fresh: Sequence[date], kept: Sequence[LastGoodRows], target: Path
-) -> None:
-    """Write one table of the new version: its fresh event dates out of gold, and rows of earlier versions."""
-    parts = [_of_dates(mart.relation, mart, fresh), *(_of_dates(scan(rows.file), mart, rows.dates) for rows in kept)]
-    columns = ", ".join(f'"{row[0]}"' for row in connection.execute(f"describe {mart.relation}").fetchall())
-    _copy(connection, f"select {columns} from ({' union all by name '.join(parts)}) order by all", target)
-
-
 def _of_dates(rows: str, mart: Mart, dates: Iterable[date]) -> str:
     """SQL: the rows of some event dates."""
-    return f"select * from {rows} where list_contains({day_list(dates)}, {mart.day})"
+    return f"select * from {rows} where {mart.day} in (select unnest({day_list(dates)}))"
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
-    connection.execute(f"copy ({query}) to {literal(target)} (format parquet, compression zstd)")
+def _columns(connection: duckdb.DuckDBPyConnection, mart: Mart) -> str:
+    return ", ".join(identifier(row[0]) for row in connection.execute(f"describe {mart.relation}").fetchall())
 
 
 def _dates(
-    connection: duckdb.DuckDBPyConnection, day: str, file: Path, version: str, before: Mapping[str, PublishedDate]
+    connection: duckdb.DuckDBPyConnection, day: str, rows: str, version: str, before: Mapping[str, PublishedDate]
 ) -> dict[str, PublishedDate]:
-    """What a table holds by `day`, and since which version it has held these very rows."""
+    """What the rows of a query hold by `day`, and since which version these very rows are published."""
     counted = connection.execute(
         f"select {day}::varchar, count(*), coalesce(sum(hash(one)::hugeint), 0)::varchar "
-        f"from {scan(file)} as one group by 1 order by 1"
+        f"from ({rows}) as one group by 1 order by 1"
     ).fetchall()
     found = {}
-    for day, rows, digest in counted:
+    for day, count, digest in counted:
         old = before.get(day)
-        same = old is not None and (old.rows, old.digest) == (rows, digest)
-        found[day] = PublishedDate(rows, digest, old.since if same and old is not None else version)
+        same = old is not None and (old.rows, old.digest) == (count, digest)
+        found[day] = PublishedDate(count, digest, old.since if same and old is not None else version)
     return found
 
 
@@ -180,6 +174,7 @@ def _dates(
 class _Written:
     """What a new version holds of a table."""
 
+    files: dict[str, Written] = field(default_factory=dict)
     dates: dict[str, PublishedDate] = field(default_factory=dict)
     whole: PublishedDate | None = None
     fresh: Sequence[date] = ()
@@ -190,7 +185,7 @@ class _Written:
 
 @dataclass(frozen=True)
 class _Draft:
-    """A version that is being written: from which connection and version before, and what of that is damaged."""
+    """A version that is being written: from which connection and version before, what of that is damaged, and where to."""
 
     settings: Settings
     connection: duckdb.DuckDBPyConnection
@@ -198,57 +193,76 @@ class _Draft:
     version: str
     last: Publication | None
     damaged: Collection[str]
+    folder: Path
 
-    def by_days(self, mart: Mart, released: Sequence[Partition], held: Collection[Partition], target: Path) -> _Written:
+    def by_days(self, mart: Mart, released: Sequence[Partition], held: Collection[Partition]) -> _Written:
         """A table whose rows belong to event dates; whole as long as some belong to none."""
         if mart.place is not None and (
             not _exists(self.connection, mart) or _has_rows_without_day(self.connection, mart)
         ):
-            return self.whole(mart, held, target)
+            return self.whole(mart, held)
         fresh = _fresh_dates(self.connection, mart, released)
         kept = (
             [] if self.last is None else rows_to_keep(self.settings, self.ledger, self.last, self.damaged, mart, fresh)
         )
-        _write_table(self.connection, mart, fresh, kept, target)
+        sides = [_of_dates(mart.relation, mart, fresh), *(_of_dates(scan(one.file), mart, one.dates) for one in kept)]
+        rows = self._rows(f"select {_columns(self.connection, mart)} from ({' union all by name '.join(sides)})")
         old = self.before(mart)
-        dates = _dates(self.connection, mart.day, target, self.version, old.dates if old is not None else {})
-        days = sorted({day for rows in kept for day in rows.dates if day.isoformat() in dates})
-        return _Written(dates, None, fresh, days)
+        dates = _dates(self.connection, mart.day, rows.query, self.version, old.dates if old is not None else {})
+        days = sorted({day for one in kept for day in one.dates if day.isoformat() in dates})
+        return _Written(self._files(mart, rows, dates, None), dates, None, fresh, days)
 
-    def whole(self, mart: Mart, held: Collection[Partition], target: Path) -> _Written:
+    def whole(self, mart: Mart, held: Collection[Partition]) -> _Written:
         """A table that no column parts by days: all of it, unless something that it is made of is held."""
         is_held = any(source in mart.sources for source, _ in held)
-        there = _exists(self.connection, mart)
-        keep = None
-        if self.last is not None and (is_held or not there):
-            keep = whole_to_keep(self.settings, self.ledger, self.last, self.damaged, mart.name)
-        if keep is not None:
-            _copy(self.connection, f"select * from {scan(keep)} order by all", target)
-        elif there:
-            _copy(self.connection, f"select * from {mart.relation} {'limit 0' if is_held else 'order by all'}", target)
-        else:
-            return _Written(is_absent=True)
-        old = self.before(mart)
+        there, old = _exists(self.connection, mart), self.before(mart)
         before = {"whole": old.whole} if old is not None and old.whole is not None else {}
-        rows = _dates(self.connection, "'whole'", target, self.version, before)
-        if keep is None and is_held:
-            return _Written()
-        return _Written({}, rows.get("whole", PublishedDate(0, "0", self.version)), is_kept=keep is not None)
+        if (is_held or not there) and old is not None and (old.whole or old.dates):
+            files = self._kept(old)
+            shown = scan(*(self.folder / name for name in files))
+            counted = _dates(self.connection, "'whole'", f"from {shown}", self.version, before)
+            return _Written(files, {}, counted.get("whole", PublishedDate(0, "0", self.version)), is_kept=True)
+        if not there:
+            return _Written(is_absent=True)
+        rows = self._rows(f"select * from {mart.relation} {'limit 0' if is_held else ''}")
+        if is_held:
+            return _Written(self._files(mart, rows, {}, None))
+        counted = _dates(self.connection, "'whole'", rows.query, self.version, before)
+        whole = counted.get("whole", PublishedDate(0, "0", self.version))
+        return _Written(self._files(mart, rows, {}, whole), {}, whole)
 
-    def left_alone(self, mart: Mart, target: Path) -> list[PublishedTable]:
-        """A table that somebody has paused: the very file of the version before, which is sound; nothing if it had none."""
+    def left_alone(self, mart: Mart) -> list[PublishedTable]:
+        """A table that somebody has paused: the very files of the version before, which are sound; nothing if it had none."""
         old = self.before(mart)
         if old is None or self.last is None:
             return []
-        kept = file_to_keep(self.settings, self.ledger, self.last, self.damaged, old)
-        shutil.copyfile(kept, target)
-        beside = kept.with_name(file_name(mart.name))
+        same = replace(old, files=self._kept(old))
+        beside = version_folder(self.settings, self.last.version) / file_name(mart.name)
         if old.provisional is None:
-            return [old]
-        if not beside.exists():  # what stood in for missing days is no row of the table
-            return [replace(old, provisional=None)]
-        shutil.copyfile(beside, target.with_name(beside.name))
-        return [old]
+            return [same]
+        if beside.name in self.damaged or not beside.exists():  # what stood in for missing days is no row of the table
+            return [replace(same, provisional=None)]
+        link(beside, self.folder / beside.name)
+        return [same]
+
+    def _rows(self, query: str) -> StoredRows:
+        return as_kept(self.connection, query, self.folder / ".columns.parquet")
+
+    def _files(
+        self, mart: Mart, rows: StoredRows, dates: Mapping[str, PublishedDate], whole: PublishedDate | None
+    ) -> dict[str, Written]:
+        old, before = self.before(mart), None
+        if old is not None and self.last is not None:
+            before = Before(old, version_folder(self.settings, self.last.version), self.damaged)
+        return write_files(self.connection, rows, mart.day, parts_of(dates, whole), before, self.folder, mart.name)
+
+    def _kept(self, old: PublishedTable) -> dict[str, Written]:
+        """The files of a table of the version before, in this one."""
+        assert self.last is not None
+        files = files_to_keep(self.settings, self.ledger, self.last, self.damaged, old)
+        for name, file in files.items():
+            link(file, self.folder / name)
+        return dict(zip(files, old.files.values(), strict=True))
 
     def before(self, mart: Mart) -> PublishedTable | None:
         """The table as the version before has it, if there is one."""
@@ -342,28 +356,22 @@ def publish(
         draft = settings.published / f".{version}.draft"
         shutil.rmtree(draft, ignore_errors=True)  # left by a process that was killed; the lease says it is not at work
         draft.mkdir()
-        writing = _Draft(settings, connection, ledger, version, last, damaged)
+        writing = _Draft(settings, connection, ledger, version, last, damaged, draft)
         tables, instead = [], stand_ins(settings, held, now)
         for mart in marts:
-            target = draft / f"{mart.name}.parquet"
             pause = (paused or {}).get(mart.name)
             if pause is not None:
-                tables += writing.left_alone(mart, target) if pause.state is not PauseState.WITHDRAWN else []
+                tables += writing.left_alone(mart) if pause.state is not PauseState.WITHDRAWN else []
                 continue
-            if mart.event_date is None:
-                one = writing.whole(mart, held, target)
-            else:
-                one = writing.by_days(mart, released, held, target)
+            one = writing.whole(mart, held) if mart.event_date is None else writing.by_days(mart, released, held)
             if one.is_absent:
                 continue
             absent = {day for source, day in held if source in mart.sources} - set(one.fresh) - set(one.kept)
-            file = written(target)
             tables.append(
                 PublishedTable(
                     name=mart.name,
                     rows=sum(day.rows for day in one.dates.values()) + (one.whole.rows if one.whole else 0),
-                    checksum=file.sha256,
-                    bytes=file.bytes or 0,
+                    files=one.files,
                     fresh_dates=len(one.fresh),
                     kept_dates=[day.isoformat() for day in one.kept],
                     absent_dates=[] if one.is_kept else [day.isoformat() for day in sorted(absent)],
@@ -372,7 +380,7 @@ def publish(
                     is_kept=one.is_kept,
                     lacks=writing.lacks(mart, one),
                     provisional=write_provisional(
-                        connection, mart, target, dates_of(mart, held, instead, one.dates) if one.dates else {}
+                        connection, mart, draft, dates_of(mart, held, instead, one.dates) if one.dates else {}
                     ),
                     corrected=writing.corrected(mart, one),
                 )
@@ -416,7 +424,7 @@ def _same(one: Publication, other: Publication) -> bool:
 
 def _sync(folder: Path) -> None:
     """Bring a finished draft to the disk before it gets its name."""
-    for path in [*folder.iterdir(), folder]:
+    for path in [*folder.rglob("*"), folder]:
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)

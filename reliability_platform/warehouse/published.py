@@ -1,5 +1,6 @@
 """The published versions as they lie in the home: their records, and the pointer that consumers follow."""
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from reliability_platform.clock import spans
+from reliability_platform.damage import Written
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.formats import moment, span
 from reliability_platform.settings import Settings
@@ -17,6 +19,8 @@ from reliability_platform.warehouse.provisional_rows import ProvisionalRows
 
 RECORD = "publication.json"
 CURRENT = "current"
+ALL = "all"
+"""The one file of a table that is not kept by months."""
 Partition = tuple[str, date]
 """A source and a landing day."""
 _HELD_BY = re.compile(r"held by (?P<actor>.+?): (?P<why>.*)", re.DOTALL)
@@ -46,14 +50,14 @@ class PublishedTable:
 
     name: str
     rows: int
-    checksum: str
-    """SHA-256 of the file."""
+    files: dict[str, Written]
+    """Its files by their names in the folder of the version: one for each month, `<table>/2026-01.parquet`, or `<table>/all.parquet`.
+    Before 0.4 a table was one file, `<table>.parquet`."""
     fresh_dates: int
     kept_dates: list[str]
     """Held event dates that show the rows of an earlier version."""
     absent_dates: list[str]
     """Held event dates of which no good rows were ever published."""
-    bytes: int = 0
     dates: dict[str, PublishedDate] = field(default_factory=dict)
     """Every event date that the table holds. Versions before 0.4 do not say."""
     whole: PublishedDate | None = None
@@ -67,6 +71,17 @@ class PublishedTable:
     """What stands in, in a file beside the table, for event dates whose deliveries are missing; None where nothing does."""
     corrected: Lacking = field(default_factory=dict)
     """Event date → correction by a person → rows that count with a value that it changed. Versions before 0.4 do not say."""
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of what `sha256sum <table>/*.parquet` prints in the folder of the version: the same for the same files."""
+        lines = (f"{one.sha256}  {name}\n" for name, one in sorted(self.files.items()))
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def file_of(self, day: str) -> str:
+        """The name of the file that has the rows of an event date."""
+        month = f"{self.name}/{day[:7]}.parquet"
+        return month if month in self.files else next(iter(self.files))
 
 
 @dataclass(frozen=True)
@@ -139,7 +154,7 @@ def _partition(key: str) -> Partition:
 
 def encoded(publication: Publication) -> str:
     """The text of a record."""
-    return json.dumps(asdict(publication), indent=2) + "\n"
+    return json.dumps(asdict(publication), separators=(",", ":")) + "\n"
 
 
 def record_of(text: str) -> Publication:
@@ -149,7 +164,8 @@ def record_of(text: str) -> Publication:
         tables = [
             PublishedTable(
                 **{
-                    **table,
+                    **{name: value for name, value in table.items() if name not in ("checksum", "bytes")},
+                    "files": _files(table),
                     "dates": {day: PublishedDate(**one) for day, one in table.get("dates", {}).items()},
                     "whole": PublishedDate(**table["whole"]) if table.get("whole") else None,
                     "provisional": ProvisionalRows(**table["provisional"]) if table.get("provisional") else None,
@@ -160,6 +176,13 @@ def record_of(text: str) -> Publication:
         return Publication(**{"held_by": _held_by(raw["held"]), **raw, "tables": tables})
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it lacks or garbles something: {type(error).__name__}") from None
+
+
+def _files(table: dict[str, Any]) -> dict[str, Written]:
+    """The files of a table; of one that is a single file, as before 0.4, by that."""
+    if "files" in table:
+        return {name: Written(**one) for name, one in table["files"].items()}
+    return {f"{table['name']}.parquet": Written(table["checksum"], table.get("bytes") or None)}
 
 
 def _held_by(held: dict[str, list[str]]) -> dict[str, HeldBy]:
@@ -228,6 +251,20 @@ def kept_tables(settings: Settings, publication: Publication) -> list[KeptTable]
 def publications(settings: Settings) -> list[Publication]:
     """Every version still kept, oldest first."""
     return [read_publication(settings, version) for version in versions(settings)]
+
+
+def table_files(folder: Path, table: str) -> list[Path]:
+    """The files of a table that lie in the folder of a version; none if it has no such table."""
+    alone = folder / f"{table}.parquet"  # before 0.4
+    return sorted((folder / table).glob("*.parquet")) or ([alone] if alone.exists() else [])
+
+
+def table_names(folder: Path) -> list[str]:
+    """The tables that lie in the folder of a version."""
+    return sorted(
+        {path.name for path in folder.iterdir() if path.is_dir()}
+        | {path.stem for path in folder.glob("*.parquet") if "." not in path.stem}
+    )
 
 
 def current_version(settings: Settings) -> str | None:

@@ -1,8 +1,9 @@
 """A copy of what is published for consumers of other machines, in the place that RELIABILITY_PUBLISHED_URL names.
 
-`<version>/<table>.parquet` never changes. `current.json` says which version counts and where its tables are; it is written last
-and in one step, and in an object store of S3 only over the one that was read, so that of two that write at once one is
-refused. Whoever reads it and then what it names reads one version, whole. A version that the home no longer has goes.
+`files/<SHA-256>.parquet` has a content that versions share, so a version brings only what is new in it. `current.json` says which
+version counts and which files each of its tables has; it is written last and in one step, and in an object store of S3 only
+over the one that was read, so that of two that write at once one is refused. Whoever reads it and then what it names reads one
+version, whole. A version that the home no longer has goes, with the files that no other one has.
 """
 
 import hashlib
@@ -21,9 +22,19 @@ from reliability_platform.masking import error_text
 from reliability_platform.operations.identity import home_id
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.elsewhere import Elsewhere
-from reliability_platform.warehouse.published import CURRENT, RECORD, versions
+from reliability_platform.warehouse.provisional import PREFIX, file_name
+from reliability_platform.warehouse.published import (
+    CURRENT,
+    RECORD,
+    Publication,
+    read_publication,
+    read_record,
+    record_of,
+    versions,
+)
+from reliability_platform.warehouse.published_integrity import files_of
 
-POINTER = "current.json"
+POINTER, FILES = "current.json", "files"
 VERSION = re.compile(r"v\d{6,}")
 """How the home calls its versions. A name in a pointer that somebody has edited is no path."""
 WAIT_SECONDS = 60
@@ -72,22 +83,44 @@ def _bring_up(settings: Settings, place: Elsewhere, version: str) -> None:
         _upload(settings.published / version, place, version)
         _swap(place, wanted, before)
         log_event("published_copied", version=version)
-    gone = set(copied) - {*versions(settings), version}
+    there = versions(settings)
+    gone = set(copied) - {*there, version}
     if gone:
+        needed = {name for one in there for name in _contents(read_publication(settings, one)).values()}
         for one in sorted(gone):
-            with suppress(FileNotFoundError):  # a process that was killed had come so far
-                place.fs.rm(place.path(one), recursive=True)
+            _remove(place, one, needed)
         _swap(place, _pointer(settings, version, {*copied, version} - gone), _read(place))
+
+
+def _contents(publication: Publication) -> dict[str, str]:
+    """What the files of a version are called in the copy, by their names in the home."""
+    return {name: f"{FILES}/{one.sha256}.parquet" for name, one in files_of(publication).items()}
+
+
+def _remove(place: Elsewhere, version: str, needed: Collection[str]) -> None:
+    """Take a version away, and those of its files that no other one has; a process that was killed may have come so far."""
+    with suppress(FileNotFoundError, ValueError):
+        contents = _contents(record_of(place.fs.cat_file(place.path(version, RECORD)).decode()))
+        for name in sorted(set(contents.values()) - set(needed)):
+            with suppress(FileNotFoundError):
+                place.fs.rm(place.path(name))
+    with suppress(FileNotFoundError):
+        place.fs.rm(place.path(version), recursive=True)
 
 
 def _pointer(settings: Settings, version: str, copied: Collection[str]) -> dict[str, Any]:
     """What `current.json` says; `copied` are the versions that this home has put there: of no other folder may one go."""
-    folder = settings.published / version
+    folder, publication = settings.published / version, read_publication(settings, version)
+    contents = _contents(publication)
+    tables = {one.name: sorted(one.files) for one in publication.tables}
+    tables |= {
+        f"{PREFIX}{one.name}": [file_name(one.name)] for one in publication.tables if one.provisional is not None
+    }
     return {
         "version": version,
         "home": home_id(settings),
         "record": {"path": f"{version}/{RECORD}", "sha256": hashlib.sha256((folder / RECORD).read_bytes()).hexdigest()},
-        "tables": {path.stem: f"{version}/{path.name}" for path in sorted(folder.glob("*.parquet"))},
+        "tables": {name: [contents[one] for one in files] for name, files in tables.items()},
         "versions": sorted(copied),
     }
 
@@ -109,16 +142,18 @@ def _read(place: Elsewhere) -> _Pointer | None:
 
 
 def _upload(folder: Path, place: Elsewhere, version: str) -> None:
-    """Every file of a version that is not there yet, whole."""
+    """Every file of a version that is not there yet, whole; its record last."""
     try:
-        found = place.fs.find(place.path(version), detail=True)
+        found = place.fs.find(place.path(FILES), detail=True)
     except FileNotFoundError:
         found = {}
     sizes = {path.rsplit("/", 1)[-1]: about.get("size") for path, about in found.items()}
-    place.fs.makedirs(place.path(version), exist_ok=True)
-    for path in sorted(folder.iterdir()):
-        if sizes.get(path.name) != path.stat().st_size:
-            place.fs.put_file(str(path), place.path(version, path.name))
+    for one in (FILES, version):
+        place.fs.makedirs(place.path(one), exist_ok=True)
+    for name, content in sorted(_contents(read_record(folder / RECORD)).items()):
+        if sizes.get(content.rsplit("/", 1)[-1]) != (folder / name).stat().st_size:
+            place.fs.put_file(str(folder / name), place.path(content))
+    place.fs.put_file(str(folder / RECORD), place.path(version, RECORD))
 
 
 def _swap(place: Elsewhere, wanted: dict[str, Any], before: _Pointer | None) -> None:

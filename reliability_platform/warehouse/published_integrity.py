@@ -6,7 +6,7 @@ tables. What is wrong is named; what a snapshot or the store still has as it was
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from reliability_platform.atomic import make_way, write_atomically
@@ -15,7 +15,6 @@ from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.identity import identify, identity_trouble
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.last_good import table_file
 from reliability_platform.warehouse.ledger import Ledger, digest_of
 from reliability_platform.warehouse.provisional import file_name
 from reliability_platform.warehouse.published import CURRENT, RECORD, Publication, current_version, record_of, versions
@@ -83,14 +82,14 @@ def adopt(settings: Settings, ledger: Ledger) -> list[str]:
 
 
 def files_of(record: Publication) -> dict[str, Written]:
-    """The files of a version beside its record: each table, and what stands in for what it lacks."""
-    files = {f"{table.name}.parquet": Written(table.checksum, table.bytes or None) for table in record.tables}
+    """The files of a version beside its record: those of its tables, and what stands in for what they lack."""
+    files = {name: one for table in record.tables for name, one in table.files.items()}
     beside = {file_name(table.name): table.provisional for table in record.tables}
     return files | {name: Written(one.checksum, one.bytes) for name, one in beside.items() if one is not None}
 
 
 def examine_version(settings: Settings, record: Publication, text: str, *, is_current: bool) -> list[Damage]:
-    """What is wrong with one version: every table is read and compared, and nothing else may lie beside them."""
+    """What is wrong with one version: every file is read and compared, and nothing else may lie beside them."""
     folder = settings.published / record.version
     names = files_of(record)
     found = []
@@ -104,11 +103,19 @@ def examine_version(settings: Settings, record: Publication, text: str, *, is_cu
     if not there.is_file() or there.read_bytes() != text.encode():
         words = "is not what was published" if there.exists() else "is missing"
         found.append(Damage(STORE, f"published/{record.version}/{RECORD}", words, PUT_BACK))
-    strays = sorted(path.name for path in folder.glob("*") if path.name not in {*names, RECORD})
+    strays = _strays(folder, {*names, RECORD})
     found += [
         Damage(STORE, f"published/{record.version}/{name}", "was not published", "move it away") for name in strays
     ]
     return found
+
+
+def _strays(folder: Path, names: Collection[str]) -> list[str]:
+    """What lies in the folder of a version and is none of its files nor a folder of theirs."""
+    folders = {Path(name).parent for name in names} - {Path()}
+    there = [path for one in (Path(), *sorted(folders)) for path in (folder / one).glob("*")]
+    found = {path.relative_to(folder) for path in there} - folders
+    return sorted(path.as_posix() for path in found if path.as_posix() not in names)
 
 
 def is_lost(settings: Settings, damage: Damage) -> bool:
@@ -223,8 +230,7 @@ def fetch_content(settings: Settings, content: Written, target: Path) -> bool:
 def mended(
     settings: Settings, ledger: Ledger, on_damage: Callable[[Sequence[Damage]], None]
 ) -> tuple[str | None, set[str]]:
-    """The version that the next one follows upon, and the names of those of its tables that are damaged for good, with those of the
-    files beside them.
+    """The version that the next one follows upon, and the names of those of its files that are damaged for good.
 
     What is damaged is told before it is put back. Raises `EnvironmentUnusableError` if the store's own record is none.
     """
@@ -242,12 +248,8 @@ def mended(
     if not found:
         return current, set()
     on_damage(found)
-    left = {one.path for one in put_back(settings, ledger, found)}
-    record = record_of(ledger.record(current))
-    names = {
-        str(table_file(settings, current, name.removesuffix(".parquet")).relative_to(settings.home)): name.removesuffix(
-            ".parquet"
-        )
-        for name in files_of(record)
-    }
-    return current, {name for path, name in names.items() if path in left}
+    place, files = f"published/{current}/", files_of(record_of(ledger.record(current)))
+    left = [one.path for one in put_back(settings, ledger, found)]
+    names = {path.removeprefix(place) for path in left if path.startswith(place)}
+    # What lies in the folder of a table without being of it is read with it.
+    return current, {name for name in names if name in files or "/" in name}

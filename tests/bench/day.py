@@ -43,7 +43,9 @@ def run_command(home: Path, first: date, last: date) -> float:
 
 
 def _size(home: Path) -> int:
-    return sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
+    """Bytes of a home; a file of several names counts once."""
+    files = (path.stat() for path in home.rglob("*") if path.is_file() and not path.is_symlink())
+    return sum({one.st_ino: one.st_size for one in files}.values())
 
 
 def _measured(home: Path, stored: int) -> dict[str, Any]:

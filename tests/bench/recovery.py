@@ -73,8 +73,7 @@ def measure(events: int, *, oracle: bool) -> dict[str, Any]:
         found["recovery"] = timed(lambda: recover_warehouse(settings, snapshot, utc_now))
         write_tables(settings, published_tables(settings), Path(name) / "after")
         found["rows_lost"] = sum(
-            missing_rows(Path(name) / "before" / f"{mart}.parquet", Path(name) / "after" / f"{mart}.parquet")
-            for mart in published_tables(settings)
+            missing_rows(Path(name) / "before", Path(name) / "after", mart) for mart in published_tables(settings)
         )
         found["next_snapshot"] = timed(lambda: take_snapshot(settings, utc_now))
         found["snapshot_without_change"] = timed(lambda: take_snapshot(settings, utc_now))

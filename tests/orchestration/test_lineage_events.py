@@ -97,7 +97,7 @@ def test_rows_and_columns_are_those_of_the_data(ran: Ran) -> None:
         [output] = _completed(events, job)["outputs"]
         assert output["outputFacets"]["outputStatistics"]["rowCount"] == rows, job
     published = {one["name"]: one["outputFacets"] for one in _completed(events, "publish.tables")["outputs"]}
-    shown = read_table(made.settings.published / CURRENT / "agg_daily_revenue.parquet").num_rows
+    shown = read_table(made.settings.published / CURRENT / "agg_daily_revenue" / "2026-01.parquet").num_rows
     assert published["published/agg_daily_revenue"]["outputStatistics"]["rowCount"] == shown > 0
     [read] = _completed(events, "bronze.web_events")["inputs"]
     assert read["inputFacets"]["dataQualityMetrics"]["rowCount"] == rows

@@ -29,13 +29,13 @@ def test_a_loss_is_not_taken_for_a_survival(tmp_path: Path) -> None:
     oracle = tmp_path / "oracle"
     current = made.settings.published / CURRENT
     oracle.mkdir()
-    for path in current.glob("*.parquet"):
-        (oracle / path.name).write_bytes(path.read_bytes())
+    for path in current.glob("*/2026-01.parquet"):
+        (oracle / f"{path.parent.name}.parquet").write_bytes(path.read_bytes())
     assert broken(made.settings) == [] and not_right(made.settings, oracle) == []
-    first, second = sorted(path.stem for path in current.glob("*.parquet"))[:2]
-    (current / f"{first}.parquet").unlink()
-    (current / f"{first}.parquet").write_bytes((oracle / f"{second}.parquet").read_bytes())
-    (current / f"{second}.parquet").unlink()
+    first, second = sorted(path.parent.name for path in current.glob("*/2026-01.parquet"))[:2]
+    (current / first / "2026-01.parquet").unlink()
+    (current / first / "2026-01.parquet").write_bytes((oracle / f"{second}.parquet").read_bytes())
+    (current / second / "2026-01.parquet").unlink()
     assert broken(made.settings) == [f"published: {one} is not what its record says" for one in (first, second)]
     assert f"published: {first} differs from a run without faults" in not_right(made.settings, oracle)
 

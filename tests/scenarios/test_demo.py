@@ -160,7 +160,7 @@ def test_no_row_is_lost_and_recovery_is_proved(demonstrated: Demo) -> None:
 def test_the_proof_can_fail(demonstrated: Demo) -> None:
     """One published cell changed by hand: verify names the table and the row, and says so by its exit code."""
     home, *_ = demonstrated
-    table = home / "published" / "current" / "agg_daily_funnel.parquet"
+    table = home / "published" / "current" / "agg_daily_funnel" / "2026-01.parquet"
     original = table.read_bytes()
     with duckdb.connect() as connection:
         connection.execute(f"create table t as select * from '{table}'")

@@ -108,7 +108,7 @@ class Live(Platform):
         """Every published row."""
         current = self.settings.published / CURRENT
         return {
-            mart.name: duckdb.sql(f"from read_parquet('{current / mart.name}.parquet') order by all").fetchall()
+            mart.name: duckdb.sql(f"from read_parquet('{current / mart.name}/*.parquet') order by all").fetchall()
             for mart in marts(ensure_manifest())
         }
 

@@ -71,7 +71,7 @@ def test_a_source_that_is_away_leaves_the_day_incomplete_and_what_is_published_a
         ours.check(day(1), day(1), ours.build(day(1), day(1)))
         before = ours.publish()
         assert before.held == {}
-        good = [path.read_bytes() for path in sorted((ours.settings.published / CURRENT).glob("*revenue.parquet"))]
+        good = [path.read_bytes() for path in sorted((ours.settings.published / CURRENT).glob("*revenue/*.parquet"))]
 
         for source in SOURCES[1:]:
             land(source, 2)
@@ -85,7 +85,7 @@ def test_a_source_that_is_away_leaves_the_day_incomplete_and_what_is_published_a
         ours.check(day(2), day(2), ours.build(day(2), day(2)))
         held = ours.publish().held
         assert any(key.startswith("orders") for key in map(str, held)), held
-        current = [path.read_bytes() for path in sorted((ours.settings.published / CURRENT).glob("*revenue.parquet"))]
+        current = [path.read_bytes() for path in sorted((ours.settings.published / CURRENT).glob("*revenue/*.parquet"))]
         assert good
         assert current == good
 

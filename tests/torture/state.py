@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.contracts import SOURCES
+from reliability_platform.damage import what_is_wrong
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.discards import Discards
 from reliability_platform.landing.unchanged import ADMITTED_FROM
@@ -155,10 +156,10 @@ def broken(settings: Settings) -> list[str]:
     if version is None:
         return found
     for table in read_publication(settings, version).tables:
-        path = settings.published / CURRENT / f"{table.name}.parquet"
-        if hashlib.sha256(path.read_bytes()).hexdigest() != table.checksum:
+        files = {settings.published / CURRENT / name: expected for name, expected in table.files.items()}
+        if any(what_is_wrong(path, expected) for path, expected in files.items()):
             found.append(f"published: {table.name} is not what its record says")
-        elif pq.read_metadata(path).num_rows != table.rows:
+        elif sum(pq.read_metadata(path).num_rows for path in files) != table.rows:
             found.append(f"published: {table.name} has other rows than its record says")
     return found
 

@@ -316,7 +316,7 @@ def test_two_first_builds_at_once_both_count(raced: Platform, ran: Platform) -> 
     assert all(marts.values())
     days_there = raced.query("select distinct landing_date from stg_orders order by 1")
     assert days_there == [(day(1),), (day(2),)]
-    with pq.ParquetFile(ran.settings.published / "current" / "agg_daily_funnel.parquet") as published:
+    with pq.ParquetFile(ran.settings.published / "current" / "agg_daily_funnel" / "2026-01.parquet") as published:
         sessions = {row["event_date"]: row["sessions"] for row in published.read().to_pylist()}
     assert raced.query("select sessions from agg_daily_funnel where event_date = '2026-01-01'") == [(sessions[day(1)],)]
 

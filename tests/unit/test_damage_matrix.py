@@ -75,9 +75,9 @@ def only(home: Settings, pattern: str) -> Path:
 
 
 FILES: dict[str, tuple[str, str]] = {
-    "published table": ("published", "published/v000002/agg_daily_revenue.parquet"),
+    "published table": ("published", "published/v000002/agg_daily_revenue/2026-01.parquet"),
     "published record": ("published", "published/v000002/publication.json"),
-    "older version": ("published", "published/v000001/agg_daily_funnel.parquet"),
+    "older version": ("published", "published/v000001/agg_daily_funnel/2026-01.parquet"),
     "bronze": ("landing", f"bronze/orders/landing_date={day(1)}/orders*.parquet"),
     "admission records": ("landing", f"bronze/admissions/payments/landing_date={day(1)}/admissions.parquet"),
     "seal": ("landing", f"bronze/admissions/shipments/landing_date={day(2)}/seal.json"),
@@ -154,7 +154,7 @@ def rows(settings: Settings) -> dict[str, list[tuple[object, ...]]]:
     with duckdb.connect() as connection:
         return {
             mart.name: connection.execute(
-                f"from '{settings.published / 'current' / mart.name}.parquet' order by all"
+                f"from '{settings.published / 'current' / mart.name}/*.parquet' order by all"
             ).fetchall()
             for mart in marts(ensure_manifest())
         }
@@ -228,10 +228,10 @@ def _days(home: Settings, pattern: str) -> None:
     _swap(_first(home, pattern.format(day=day(1))), _first(home, pattern.format(day=day(2))))
 
 
-TABLE = "agg_daily_revenue.parquet"
+TABLE = "agg_daily_revenue/2026-01.parquet"
 ATTACKS: dict[str, Callable[[Settings], object]] = {
     "two tables of a version": lambda home: _swap(
-        home.published / "v000002" / TABLE, home.published / "v000002" / "agg_daily_funnel.parquet"
+        home.published / "v000002" / TABLE, home.published / "v000002" / "agg_daily_funnel/2026-01.parquet"
     ),
     "a table of two versions": lambda home: _swap(
         home.published / "v000002" / "publication.json", home.published / "v000001" / "publication.json"

@@ -83,7 +83,7 @@ def ready(settings: Settings, command: Destroys) -> Sequence[str]:
         nothing_waits(settings)
     if command is Destroys.WITHDRAW:  # nothing can bring the old version back
         shutil.rmtree(settings.home / "snapshots")
-        (settings.published / "v000001" / "agg_daily_revenue.parquet").unlink()
+        (settings.published / "v000001" / "agg_daily_revenue" / "2026-01.parquet").unlink()
     return LINES[command]
 
 

@@ -209,7 +209,7 @@ def test_dagster_takes_snapshots_and_judges_their_age(
         done = job.execute_in_process(instance=instance, run_config=QUIET)
         results = {one.check_name: one.passed for one in done.get_asset_check_evaluations()}
         assert results == {"recovery_snapshot__fresh": True, "recovery_drills__in_time": True, "as_audited": True}
-        (home.published / "current" / "agg_daily_funnel.parquet").unlink()
+        (home.published / "current" / "agg_daily_funnel" / "2026-01.parquet").unlink()
         again = job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
         found = {str(one.asset_key.path[-1]): one.passed for one in again.get_asset_check_evaluations()}
         assert [name for name, passed in found.items() if not passed] == ["agg_daily_funnel"]

@@ -235,9 +235,9 @@ def test_a_publication_that_cannot_be_read_costs_only_its_own_side(story: Story,
     shutil.copytree(story.platform.settings.home, home, symlinks=True)
     settings = load_settings(home)
     current = settings.published / "current"
-    (current / "agg_daily_revenue.parquet").write_bytes(b"PAR1 no")
-    table = pq.read_table(current / "fct_customer_days.parquet")
-    pq.write_table(table.drop_columns(["sessions"]), current / "fct_customer_days.parquet")
+    (current / "agg_daily_revenue" / "2026-01.parquet").write_bytes(b"PAR1 no")
+    table = pq.read_table(current / "fct_customer_days" / "2026-01.parquet")
+    pq.write_table(table.drop_columns(["sessions"]), current / "fct_customer_days" / "2026-01.parquet")
     engine = operations_engine(settings)
     observe(engine, [(100_000, result("stg_orders__row_count", 1))], NOW)
     incident = IncidentStore(engine).all()[-1]

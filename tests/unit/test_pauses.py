@@ -68,7 +68,7 @@ def test_a_paused_source_and_table_cost_only_themselves(lived: Callable[[Path], 
     """A day is run meanwhile: no alarm, no hold, and what is published says what it leaves out."""
     made = lived(tmp_path / "home")
     current = made.settings.published / CURRENT
-    funnel = (current / "agg_daily_funnel.parquet").read_bytes()
+    funnel = (current / "agg_daily_funnel" / "2026-01.parquet").read_bytes()
     pauses = Pauses(made.engine)
     pauses.say(SOURCE, "payments", PauseState.PAUSED, "ada", "it moves", utc_now())
     pauses.say(TABLE, "agg_daily_funnel", PauseState.PAUSED, "ada", "its model is rewritten", utc_now())
@@ -83,8 +83,8 @@ def test_a_paused_source_and_table_cost_only_themselves(lived: Callable[[Path], 
     assert notice(made.settings, made.engine, utc_now)[0] == []
     assert str(day(3)) in (version.table("agg_daily_revenue") or pytest.fail("it is gone")).dates
     assert str(day(3)) not in (version.table("agg_daily_payments") or pytest.fail("it is gone")).dates
-    assert (current / "agg_daily_funnel.parquet").read_bytes() == funnel
-    assert not (current / "fct_customer_days.parquet").exists()
+    assert (current / "agg_daily_funnel" / "2026-01.parquet").read_bytes() == funnel
+    assert not (current / "fct_customer_days").exists()
     assert set(publication(made.settings, "current").paused) == {"agg_daily_funnel", "fct_customer_days"}
     [standing] = [one for one in source_standings(made.settings, made.engine, utc_now()) if one.source == "payments"]
     assert standing.paused is not None
@@ -93,7 +93,7 @@ def test_a_paused_source_and_table_cost_only_themselves(lived: Callable[[Path], 
     for name in ("agg_daily_funnel", "fct_customer_days"):
         pauses.say(TABLE, name, PauseState.ACTIVE, "ada", "done", utc_now())
     again = made.publish()
-    assert (current / "fct_customer_days.parquet").exists()
+    assert (current / "fct_customer_days").exists()
     assert str(day(3)) in (again.table("agg_daily_funnel") or pytest.fail("it is gone")).dates
     # As soon as it is asked again, nothing is let through any more: its day is run, or holds what is compared with it.
     assert not held(made.checks, [("orders", day(3))])

@@ -20,7 +20,7 @@ from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import Mart, marts
 from reliability_platform.warehouse.provisional import dates_of, file_name, stand_ins
 from reliability_platform.warehouse.publication import Publication, publish
-from reliability_platform.warehouse.published import encoded, record_of
+from reliability_platform.warehouse.published import encoded, record_of, table_files
 from reliability_platform.warehouse.published_integrity import examine_current, open_ledger
 from tests.ground import Platform, day
 
@@ -66,7 +66,7 @@ def test_yesterday_stands_in_beside_the_table_until_the_truth_is_there(missing: 
     assert table.provisional.dates == {str(day(3)): str(day(2))}
     assert {one.name for one in publication.tables if one.provisional is not None} == {TABLE}
     assert record_of(encoded(publication)) == publication
-    true, beside = scan(folder / f"{TABLE}.parquet"), scan(folder / file_name(TABLE))
+    true, beside = scan(*table_files(folder, TABLE)), scan(folder / file_name(TABLE))
     with duckdb.connect() as connection:
         yesterday = connection.execute(
             f"select * replace (event_date + 1 as event_date), event_date as provisional_from from {true} "

@@ -33,7 +33,7 @@ from tests.ground import Platform, day
 
 def published_dates(made: Platform, table: str) -> dict[str, int]:
     """Rows by event date, read as a consumer does."""
-    path = made.settings.published / CURRENT / f"{table}.parquet"
+    path = made.settings.published / CURRENT / table / "*.parquet"
     with duckdb.connect() as connection:
         rows = connection.execute(f"select event_date, count(*) from read_parquet('{path}') group by all").fetchall()
     return {str(row[0]): row[1] for row in rows}
@@ -46,7 +46,7 @@ def test_a_held_day_keeps_its_last_good_rows_and_holds_no_other(
     made = lived(tmp_path / "home")
     good = published_dates(made, "agg_daily_fulfilment")
     version = current_version(made.settings)
-    old = (made.settings.published / CURRENT / "agg_daily_fulfilment.parquet").read_bytes()
+    old = (made.settings.published / CURRENT / "agg_daily_fulfilment" / "2026-01.parquet").read_bytes()
 
     plan = made.plan.with_injection(Injection("null_spike", "shipments", day(2), "large"))
     plan.save(made.settings)
@@ -62,7 +62,7 @@ def test_a_held_day_keeps_its_last_good_rows_and_holds_no_other(
     assert str(day(2)) in published_dates(made, "agg_daily_revenue")  # orders of the day are not concerned
 
     assert rollback(made.settings).version == version
-    assert (made.settings.published / CURRENT / "agg_daily_fulfilment.parquet").read_bytes() == old
+    assert (made.settings.published / CURRENT / "agg_daily_fulfilment" / "2026-01.parquet").read_bytes() == old
     with pytest.raises(UsageError, match="no version before"):
         rollback(made.settings)
 

@@ -15,6 +15,7 @@ import pytest
 from s3fs import S3FileSystem
 
 from reliability_platform.clock import utc_now
+from reliability_platform.damage import sha256_of
 from reliability_platform.pipeline.steps import RunContext, publish
 from reliability_platform.recovery.upkeep import findings
 from reliability_platform.settings import Settings
@@ -60,11 +61,12 @@ def shown(store: ObjectStore, url: str) -> dict[str, Any]:
     pointer: dict[str, Any] = json.loads(system.cat_file(f"{folder}/{POINTER}"))
     record = system.cat_file(f"{folder}/{pointer['record']['path']}")
     assert hashlib.sha256(record).hexdigest() == pointer["record"]["sha256"]
-    checksums = {one["name"]: one["checksum"] for one in json.loads(record)["tables"]}
-    for name, path in pointer["tables"].items():
-        content = system.cat_file(f"{folder}/{path}")
-        assert hashlib.sha256(content).hexdigest() == checksums[name]
-        assert pq.read_table(io.BytesIO(content)).num_rows >= 0
+    files = {one["name"]: one["files"] for one in json.loads(record)["tables"]}
+    for name, paths in pointer["tables"].items():
+        contents = [system.cat_file(f"{folder}/{path}") for path in paths]
+        expected = sorted(one["sha256"] for one in files[name].values())
+        assert sorted(hashlib.sha256(content).hexdigest() for content in contents) == expected
+        assert all(pq.read_table(io.BytesIO(content)).num_rows >= 0 for content in contents)
     return pointer
 
 
@@ -120,39 +122,59 @@ def test_going_back_a_version_goes_back_in_the_copy_too(home: Settings, store: O
     assert shown(store, bucket)["version"] == back.version != made
 
 
+class Dying:
+    """The file system of a place until a call was made so often."""
+
+    def __init__(self, fs: Any, at: str, after: int) -> None:
+        self._fs, self._at, self._left = fs, at, after
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._at:
+            self._left -= 1
+            if self._left < 0:
+                raise KeyboardInterrupt
+        return getattr(self._fs, name)
+
+
+def dying(patch: pytest.MonkeyPatch, at: str, after: int) -> None:
+    """Let this process die in the next copy."""
+    reached = Elsewhere.open
+
+    def opened(*words: str) -> Elsewhere:
+        place = reached(*words)
+        return replace(place, fs=Dying(place.fs, at, after))
+
+    patch.setattr(Elsewhere, "open", opened)
+
+
 @pytest.mark.parametrize("dies_at", ["put_file", "pipe_file"])
 def test_killed_in_the_middle_the_old_version_stands_and_the_next_look_ends_it(
     home: Settings, store: ObjectStore, bucket: str, dies_at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the files of a version, and between them and the pointer."""
+    """Before the record of a version, and between it and the pointer."""
     copy_published(home)
     before = shown(store, bucket)["version"]
-    reached = Elsewhere.open
-
-    class Dying:
-        """The file system of the place until this call; of files, until the third."""
-
-        def __init__(self, fs: Any) -> None:
-            self._fs, self._left = fs, 2 if dies_at == "put_file" else 0
-
-        def __getattr__(self, name: str) -> Any:
-            if name == dies_at:
-                self._left -= 1
-                if self._left < 0:
-                    raise KeyboardInterrupt
-            return getattr(self._fs, name)
-
-    def opened(*words: str) -> Elsewhere:
-        place = reached(*words)
-        return replace(place, fs=Dying(place.fs))
-
-    with monkeypatch.context() as dying:
-        dying.setattr(Elsewhere, "open", opened)
+    with monkeypatch.context() as patch:
+        dying(patch, dies_at, 0)
         with pytest.raises(KeyboardInterrupt):
             another_version(home, 1)
     assert shown(store, bucket)["version"] == before
     assert copy_published(home) is None
     assert shown(store, bucket)["version"] == (home.published / CURRENT).readlink().name != before
+
+
+def test_killed_between_the_files_of_a_version_nothing_points_to_it(
+    home: Settings, store: ObjectStore, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        dying(patch, "put_file", 2)
+        with pytest.raises(KeyboardInterrupt):
+            copy_published(home)
+    folder = bucket.removeprefix("s3://")
+    assert len(store.system.ls(f"{folder}/files", refresh=True)) == 2
+    assert not store.system.exists(f"{folder}/{POINTER}")
+    assert copy_published(home) is None
+    assert shown(store, bucket)["version"] == (home.published / CURRENT).readlink().name
 
 
 def test_a_place_that_refuses_costs_the_copy_alone_and_is_an_incident_until_it_is_there(
@@ -211,15 +233,26 @@ def shown_version(store: ObjectStore, url: str) -> str:
 
 
 def test_a_folder_is_a_place_too_and_loses_what_the_home_has_lost(home: Settings, tmp_path: Path) -> None:
-    folder = home.model_copy(update={"published_url": str(tmp_path / "copy")})
+    copy = tmp_path / "copy"
+    folder = home.model_copy(update={"published_url": str(copy)})
     copy_published(folder)
     first = (home.published / CURRENT).readlink().name
+    files = {path.name for path in (copy / "files").iterdir()}
+    assert {sha256_of(path) + ".parquet" for path in home.published.glob(f"{first}/*/*.parquet")} == files
     second = another_version(folder, 1)
-    theirs = tmp_path / "copy" / "v000000"
+    assert {path.name for path in (copy / "files").iterdir()} == files, "a hold changes no rows of this home"
+    theirs = copy / "v000000"
     theirs.mkdir()  # of somebody else who keeps versions there
-    assert sorted(path.name for path in (tmp_path / "copy").glob("v*")) == ["v000000", first, second]
+    assert sorted(path.name for path in copy.glob("v*")) == ["v000000", first, second]
+    # As if the first one had rows that the second has not.
+    record = json.loads((copy / first / RECORD).read_text())
+    own, alone = record["tables"][0]["files"], "0" * 64
+    own["one/2026-01.parquet"] = {"sha256": alone, "bytes": 4}
+    (copy / first / RECORD).write_text(json.dumps(record))
+    (copy / "files" / f"{alone}.parquet").write_bytes(b"PAR1")
     (home.published / first / RECORD).unlink()
     assert copy_published(folder) is None
-    assert json.loads((tmp_path / "copy" / POINTER).read_text())["version"] == second
-    assert json.loads((tmp_path / "copy" / POINTER).read_text())["versions"] == [second]
-    assert sorted(path.name for path in (tmp_path / "copy").glob("v*")) == ["v000000", second]
+    assert json.loads((copy / POINTER).read_text())["version"] == second
+    assert json.loads((copy / POINTER).read_text())["versions"] == [second]
+    assert sorted(path.name for path in copy.glob("v*")) == ["v000000", second]
+    assert {path.name for path in (copy / "files").iterdir()} == files, "what another version has stays"

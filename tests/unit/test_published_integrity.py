@@ -44,6 +44,7 @@ from tests.ground import Platform, day
 from tests.unit.lived_in import twin
 
 REVENUE = "agg_daily_revenue"
+FILE = f"{REVENUE}/2026-01.parquet"
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def again(settings: Settings, *held: str) -> Publication:
 def rows(settings: Settings, table: str = REVENUE) -> list[tuple[object, ...]]:
     """What a consumer reads."""
     with duckdb.connect() as connection:
-        return connection.execute(f"from '{settings.published / 'current' / table}.parquet' order by all").fetchall()
+        return connection.execute(f"from '{settings.published / 'current' / table}/*.parquet' order by all").fetchall()
 
 
 def multiply(file: Path, column: str = "orders") -> None:
@@ -98,7 +99,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "truncated": lambda file: file.write_bytes(file.read_bytes()[:-50]),
     "empty": lambda file: file.write_bytes(b""),
     "deleted": lambda file: file.unlink(),
-    "another table": lambda file: shutil.copyfile(file.with_name("agg_daily_funnel.parquet"), file),
+    "another table": lambda file: shutil.copyfile(file.parents[1] / "agg_daily_funnel/2026-01.parquet", file),
     "a folder": lambda file: _replace_by_folder(file),
 }
 
@@ -107,9 +108,9 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 def test_kept_dates_are_never_copied_out_of_a_damaged_table(home: Settings, kind: str) -> None:
     """`orders` × 1000 went into the next version under a new checksum; a deleted table lost its held dates."""
     good, before = rows(home), current_version(home)
-    DAMAGES[kind](home.published / "current" / f"{REVENUE}.parquet")
+    DAMAGES[kind](home.published / "current" / FILE)
     found = examine_published(home, open_ledger(home))
-    assert [one.path for one in found] == [f"published/{before}/{REVENUE}.parquet"]
+    assert [one.path for one in found] == [f"published/{before}/{FILE}"]
     publication = again(home, "orders", "payments")
     assert publication.version > str(before)
     assert rows(home) == good  # the held date comes out of the first version, which holds the same rows
@@ -122,7 +123,7 @@ def test_what_no_version_holds_any_more_comes_from_a_snapshot_or_is_not_publishe
     """Both versions are damaged: with a snapshot the file comes back as it was, without one nothing is published."""
     good = rows(home)
     take_snapshot(home, utc_now)
-    files = [home.published / version / f"{REVENUE}.parquet" for version in ("v000001", "v000002")]
+    files = [home.published / version / FILE for version in ("v000001", "v000002")]
     before = [sha256_of(file) for file in files]
     for file in files:
         multiply(file)
@@ -139,20 +140,20 @@ def test_what_no_version_holds_any_more_comes_from_a_snapshot_or_is_not_publishe
 
 def test_a_damaged_table_of_which_nothing_is_kept_is_published_anew(home: Settings) -> None:
     """A rebuild is a source too: all its dates are fresh."""
-    multiply(home.published / "current" / f"{REVENUE}.parquet")
+    multiply(home.published / "current" / FILE)
     publication = again(home, "shipments")
     table = publication.table(REVENUE)
     assert table is not None and table.kept_dates == []
-    assert examine_published(home, open_ledger(home))[0].path == f"published/v000002/{REVENUE}.parquet"
+    assert examine_published(home, open_ledger(home))[0].path == f"published/v000002/{FILE}"
 
 
 def _forge(settings: Settings) -> None:
     folder = settings.published / "v000002"
-    multiply(folder / f"{REVENUE}.parquet")
+    multiply(folder / FILE)
     record = json.loads((folder / "publication.json").read_text())
     for table in record["tables"]:
         if table["name"] == REVENUE:
-            table["checksum"] = sha256_of(folder / f"{REVENUE}.parquet")
+            table["files"][FILE]["sha256"] = sha256_of(folder / FILE)
     (folder / "publication.json").write_text(json.dumps(record, indent=2) + "\n")
 
 
@@ -209,7 +210,7 @@ def test_what_lies_beside_the_versions_is_named(home: Settings) -> None:
 
 def test_consumers_are_not_led_back_to_a_damaged_version(home: Settings) -> None:
     """A rollback after an incident would have shown the numbers that somebody had changed."""
-    multiply(home.published / "v000001" / f"{REVENUE}.parquet")
+    multiply(home.published / "v000001" / FILE)
     with pytest.raises(UsageError, match="must not read it"):
         point_to(home, "v000001")
     assert current_version(home) == "v000002"
@@ -221,7 +222,7 @@ def test_a_version_says_which_dates_it_holds(home: Settings) -> None:
         held = {
             str(date): count
             for date, count in duckdb.sql(
-                f"select event_date, count(*) from '{home.published}/v000002/{table.name}.parquet' group by all"
+                f"select event_date, count(*) from '{home.published}/v000002/{table.name}/*.parquet' group by all"
             ).fetchall()
         }
         assert {date: one.rows for date, one in table.dates.items()} == held
@@ -258,9 +259,9 @@ def test_the_store_of_another_home_an_older_one_and_none_at_all_publish_nothing(
 
 def test_what_nothing_has_as_it_was_is_not_promised_again(home: Settings) -> None:
     """`restore --damaged` said of what it could not put back that `restore --damaged` puts it back."""
-    multiply(home.published / "v000001" / f"{REVENUE}.parquet")
+    multiply(home.published / "v000001" / FILE)
     [left] = mend(home, utc_now).left
-    assert left.path == f"published/v000001/{REVENUE}.parquet"
+    assert left.path == f"published/v000001/{FILE}"
     assert "restore --damaged" not in left.mend
     assert "no snapshot has it" in left.mend
 
@@ -272,7 +273,7 @@ def _say(*words: str) -> tuple[int, str]:
 
 def test_a_version_that_nothing_can_bring_back_is_withdrawn_by_a_person(home: Settings) -> None:
     """One old table that no snapshot had kept doctor at 3 and verify at 1 for ever, and no command ended it."""
-    (home.published / "v000001" / f"{REVENUE}.parquet").unlink()
+    (home.published / "v000001" / FILE).unlink()
     good = rows(home)
     [found] = examine_home(home)
     assert "reliability withdraw v000001" in found.mend
@@ -303,15 +304,16 @@ def test_only_what_is_damaged_for_good_and_read_by_nobody_is_withdrawn(home: Set
     now = utc_now()
     with pytest.raises(UsageError, match="no reason to withdraw"):
         withdraw(home, "v000001", "Ada", "a test", now)
-    multiply(home.published / "v000002" / f"{REVENUE}.parquet")
+    multiply(home.published / "v000002" / FILE)
     with pytest.raises(UsageError, match="Consumers read v000002"):
         withdraw(home, "v000002", "Ada", "a test", now)
     with pytest.raises(UsageError, match="no version 'v9'"):
         withdraw(home, "v9", "Ada", "a test", now)
     assert again(home, "orders", "payments").version == "v000003"
-    table = home.published / "v000002" / "agg_daily_funnel.parquet"
+    table = home.published / "v000002" / "agg_daily_funnel" / "2026-01.parquet"
     content = table.read_bytes()
     withdraw(home, "v000002", "Ada", "a test", now)
+    table.parent.mkdir()
     table.write_bytes(content)  # as if it had been killed before the last file was gone
     assert [one.what for one in examine_home(home)] == ["is of a version that was withdrawn"]
     withdraw(home, "v000002", "Ada", "a test", now)
@@ -319,7 +321,7 @@ def test_only_what_is_damaged_for_good_and_read_by_nobody_is_withdrawn(home: Set
     assert rollback(home).version == "v000001"  # the one before is not to be had any more
     point_to(home, "v000003")
     take_snapshot(home, utc_now)
-    (home.published / "v000001" / f"{REVENUE}.parquet").unlink()
+    (home.published / "v000001" / FILE).unlink()
     with pytest.raises(UsageError, match="can be had as it was published"):
         withdraw(home, "v000001", "Ada", "a test", now)
     assert mend(home, utc_now).left == []
@@ -328,7 +330,7 @@ def test_only_what_is_damaged_for_good_and_read_by_nobody_is_withdrawn(home: Set
 @pytest.mark.exhaustive  # 6 s
 def test_a_store_of_before_takes_a_withdrawal_in_again(home: Settings) -> None:
     """A store that was put back, or begun anew, asked for the tables of the version again."""
-    (home.published / "v000001" / f"{REVENUE}.parquet").unlink()
+    (home.published / "v000001" / FILE).unlink()
     withdraw(home, "v000001", "Ada", "a test", utc_now())
     for file in home.home.glob("operations.sqlite*"):
         file.unlink()
@@ -359,14 +361,14 @@ def test_a_change_of_what_is_published_is_an_incident(home: Settings) -> None:
     engine = operations_engine(home)
     checks, incidents = CheckStore(engine), IncidentStore(engine)
     last = checks.last_id()
-    multiply(home.published / "current" / f"{REVENUE}.parquet")
+    multiply(home.published / "current" / FILE)
     shutil.rmtree(home.published / "v000001")  # nor is there an older version to take rows from
     with pytest.raises(EnvironmentUnusableError, match="Nothing is published"):
         release(home, marts(ensure_manifest()), utc_now(), "a run")
     assert current_version(home) == "v000002"
     [incident] = [incidents.get(one) for one in observe(engine, checks.after(last, 100), utc_now())]
     assert incident.failure_class == "published_damage"
-    assert f"published/v000002/{REVENUE}.parquet" in incident.signals[0].message
+    assert f"published/v000002/{FILE}" in incident.signals[0].message
 
 
 def test_what_a_snapshot_has_is_put_back_by_healing(home: Settings) -> None:
@@ -374,7 +376,7 @@ def test_what_a_snapshot_has_is_put_back_by_healing(home: Settings) -> None:
     engine = operations_engine(home)
     checks, incidents = CheckStore(engine), IncidentStore(engine)
     take_snapshot(home, utc_now)
-    file = home.published / "v000002" / f"{REVENUE}.parquet"
+    file = home.published / "v000002" / FILE
     before, last = sha256_of(file), checks.last_id()
     multiply(file)
     judge_published(home, engine, utc_now(), "a look")

@@ -50,7 +50,7 @@ def published(settings: Settings, *held: date, landed: list[Partition] = LANDED)
 def shown(settings: Settings) -> int:
     """The orders that consumers read."""
     with duckdb.connect() as connection:
-        path = settings.published / CURRENT / "totals.parquet"
+        path = settings.published / CURRENT / "totals" / "*.parquet"
         [(orders,)] = connection.execute(f"select orders from read_parquet('{path}')").fetchall()
     return int(orders)
 

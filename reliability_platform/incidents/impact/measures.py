@@ -21,7 +21,7 @@ from reliability_platform.parquet import day_list, identifier, numbered_days, sc
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts, numbers_of
-from reliability_platform.warehouse.published import CURRENT
+from reliability_platform.warehouse.published import CURRENT, table_files
 
 if TYPE_CHECKING:
     import duckdb
@@ -140,17 +140,17 @@ def _columns(connection: "duckdb.DuckDBPyConnection | None", relation: str) -> s
         return set()
 
 
-def _published(settings: Settings, mart: str) -> Path:
-    return settings.published / CURRENT / f"{mart}.parquet"
+def _published(settings: Settings, mart: str) -> list[Path]:
+    return table_files(settings.published / CURRENT, mart)
 
 
-def _columns_published(file: Path) -> set[str]:
-    """The columns of a published table; none if it is not there, or is no Parquet file."""
+def _columns_published(files: Sequence[Path]) -> set[str]:
+    """The columns of a published table; none if it is not there, or one of its files is no Parquet."""
     import pyarrow as pa  # whoever only looks at an incident needs none of it
     import pyarrow.parquet as pq
 
     try:
-        return set(pq.read_schema(file).names)
+        return {name for file in files for name in pq.read_schema(file).names}
     except (OSError, pa.ArrowInvalid):
         return set()
 
@@ -158,7 +158,7 @@ def _columns_published(file: Path) -> set[str]:
 def unreadable(settings: Settings) -> list[str]:
     """Published tables that are there and cannot be read."""
     files = [(mart.name, _published(settings, mart.name)) for mart in marts(ensure_manifest())]
-    return [name for name, file in files if file.exists() and not _columns_published(file)]
+    return [name for name, own in files if own and not _columns_published(own)]
 
 
 def measures(
@@ -188,9 +188,9 @@ def measures_of_each(
         concerned = {number: dates for number, (sources, dates) in enumerate(asked) if set(mart.sources) & set(sources)}
         # Of a table that is published whole nobody can say what it holds of a day.
         if mart.event_date is not None and concerned:
-            file, own = _published(settings, mart.name), names[mart.name]
+            files, own = _published(settings, mart.name), names[mart.name]
             sides = [
-                _Side("published", scan(file), _columns_published(file)),
+                _Side("published", scan(*files), _columns_published(files)),
                 _Side("warehouse", mart.relation, _columns(connection, mart.relation)),
             ]
             values = _sums(connection, mart.day, own, concerned, [side for side in sides if side.columns])

@@ -11,7 +11,7 @@ from reliability_platform.lineage.use import Use
 from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.marts import Mart, marts, read_manifest
-from reliability_platform.warehouse.published import CURRENT, Partition, current_version, read_publication
+from reliability_platform.warehouse.published import CURRENT, Partition, current_version, read_publication, table_files
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,7 @@ def _shown(settings: Settings, tables: Sequence[Mart]) -> frozenset[tuple[str, d
         if mart.event_date is None:
             found |= {one for one in landed if one[0] in mart.sources and mart.name in whole}
             continue
-        path = settings.published / CURRENT / f"{mart.name}.parquet"
-        if path.exists():
+        for path in table_files(settings.published / CURRENT, mart.name):
             days = read_table(path, columns=[mart.event_date])[mart.event_date].cast(pa.date32(), safe=False)
             fresh = {day for day in days.unique().to_pylist() if day.isoformat() not in kept.get(mart.name, set())}
             found |= {(source, day) for source in mart.sources for day in fresh}

@@ -5,7 +5,6 @@ right after the kill must be whole, and after the re-run equal, row for row, to 
 hits each stage by itself, at counted points; here it is the whole, as a machine that loses power does it.
 """
 
-import hashlib
 import multiprocessing
 import shutil
 import time
@@ -19,6 +18,7 @@ from random import Random
 from typing import Any
 
 from reliability_platform.counted import counted
+from reliability_platform.damage import what_is_wrong
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.formats import seconds
 from reliability_platform.incidents.store import IncidentStore
@@ -146,8 +146,8 @@ def broken(settings: Settings) -> list[str]:
     if version is None:
         return [*found, "published: nothing any more"]
     for table in read_publication(settings, version).tables:
-        path = settings.published / CURRENT / f"{table.name}.parquet"
-        if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != table.checksum:
+        files = {settings.published / CURRENT / name: expected for name, expected in table.files.items()}
+        if any(what_is_wrong(path, expected) for path, expected in files.items()):
             found.append(f"published: {table.name} is not what its record says")
     return found
 

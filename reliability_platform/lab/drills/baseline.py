@@ -11,6 +11,7 @@ from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_reader
 from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.published import table_files
 
 
 def published_tables(settings: Settings) -> list[str]:
@@ -28,11 +29,12 @@ def write_tables(settings: Settings, names: Sequence[str], folder: Path) -> None
             connection.execute(f"copy {relations.get(name, identifier(name))} to {target} (format parquet)")
 
 
-def missing_rows(before: Path, after: Path) -> int:
-    """How many rows of one Parquet file another one lacks, each as often as it is there."""
-    if not before.exists() or not after.exists():
-        return pq.read_metadata(before).num_rows if before.exists() else 0
+def missing_rows(before: Path, after: Path, table: str) -> int:
+    """How many rows of a table in one folder another one lacks, each as often as it is there."""
+    here, there = table_files(before, table), table_files(after, table)
+    if not here or not there:
+        return sum(pq.read_metadata(path).num_rows for path in here)
     with in_memory() as connection:
-        row = connection.execute(f"select count(*) from (from {scan(before)} except all from {scan(after)})").fetchone()
+        row = connection.execute(f"select count(*) from (from {scan(*here)} except all from {scan(*there)})").fetchone()
     assert row is not None
     return int(row[0])

@@ -154,7 +154,7 @@ def drill_on(clone: Clone, drill: Drill, clock: Clock, table: str | None = None)
 def compare(report: DrillReport, layer: str, names: Sequence[str], before: Path, after: Path) -> None:
     """Add the comparison of some tables to the report, and the rows that are missing."""
     for one in compare_tables(names, after, before):
-        lost = 0 if one.equal else missing_rows(before / f"{one.name}.parquet", after / f"{one.name}.parquet")
+        lost = 0 if one.equal else missing_rows(before, after, one.name)
         report.tables.append(
             {"layer": layer, "table": one.name, "rows": one.rows, "equal_to_before": one.equal, "rows_lost": lost}
         )

@@ -277,10 +277,7 @@ class _Run:
         return Observed(
             incidents=self.report.incidents,
             shown_wrong=[str(one) for one in wrong],
-            unequal={
-                name: missing_rows(self.clone.published / f"{name}.parquet", current / f"{name}.parquet")
-                for name in unequal
-            },
+            unequal={name: missing_rows(self.clone.published, current, name) for name in unequal},
             compared=len(names),
             steady=self._steady(),
             drills={one.drill.value: one.missed for one in self.report.drills},

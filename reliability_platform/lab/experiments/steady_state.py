@@ -19,6 +19,7 @@ from reliability_platform.settings import Settings
 from reliability_platform.slo.objectives import objectives_of
 from reliability_platform.slo.status import status
 from reliability_platform.warehouse.publication import CURRENT, current_version, read_publication
+from reliability_platform.warehouse.published import table_files, table_names
 
 NAMED = 3
 """So many incidents, partitions or objectives are named."""
@@ -73,8 +74,8 @@ def _answer(settings: Settings, query: str) -> Any:
     experiments may come from anybody."""
     folder = (settings.published / CURRENT).resolve()
     with duckdb.connect() as connection:  # an engine of its own: what it may read holds for all of it
-        for path in sorted(folder.glob("*.parquet")):
-            connection.execute(f"create temp view {identifier(path.stem)} as from {scan(path)}")
+        for name in table_names(folder):
+            connection.execute(f"create temp view {identifier(name)} as from {scan(*table_files(folder, name))}")
         connection.execute(f"set allowed_directories = [{literal(folder)}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")

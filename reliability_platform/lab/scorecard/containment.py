@@ -22,7 +22,7 @@ from reliability_platform.lab.scorecard.unlike_rows import unlike_rows
 from reliability_platform.parquet import scan
 from reliability_platform.warehouse.lacking import WHOLE
 from reliability_platform.warehouse.marts import Mart
-from reliability_platform.warehouse.published import RECORD, read_record
+from reliability_platform.warehouse.published import RECORD, read_record, table_files
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,16 @@ def differences(versions: Sequence[Path], oracle: Path, tables: Sequence[Mart]) 
     with in_memory() as connection:
         for version in versions:
             for table in tables:
-                shown, expected = version / f"{table.name}.parquet", oracle / f"{table.name}.parquet"
-                if not shown.exists() or not expected.exists():
+                files = [table_files(folder, table.name) for folder in (version, oracle)]
+                if not all(files):
                     continue
+                shown, expected = (scan(*one) for one in files)
                 if table.event_date is None:
                     if _may_be_compared(version, oracle, table) and _differ(connection, shown, expected):
                         found.append(Difference(version.name, table.name, None))
                     continue
-                every = f"from {scan(shown)}"
-                of_its_days = f"from {scan(expected)} where {table.day} in (select {table.day} from {scan(shown)})"
+                every = f"from {shown}"
+                of_its_days = f"from {expected} where {table.day} in (select {table.day} from {shown})"
                 rows = connection.execute(
                     f"select distinct {table.day} from ({unlike_rows(every, of_its_days, table.day)}) order by all"
                 ).fetchall()
@@ -73,10 +74,10 @@ def differences(versions: Sequence[Path], oracle: Path, tables: Sequence[Mart]) 
     return found
 
 
-def _differ(connection: duckdb.DuckDBPyConnection, shown: Path, expected: Path) -> bool:
+def _differ(connection: duckdb.DuckDBPyConnection, shown: str, expected: str) -> bool:
     row = connection.execute(
-        f"select count(*) from ((from {scan(shown)} except all from {scan(expected)}) "
-        f"union all (from {scan(expected)} except all from {scan(shown)}))"
+        f"select count(*) from ((from {shown} except all from {expected}) "
+        f"union all (from {expected} except all from {shown}))"
     ).fetchone()
     return row is not None and bool(row[0])
 

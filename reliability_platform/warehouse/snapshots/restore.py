@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import Engine
 
+from reliability_platform.atomic import link
 from reliability_platform.damage import sha256_of
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.admission import landed_partitions
@@ -284,11 +285,18 @@ def restore_home(
     shutil.rmtree(draft, ignore_errors=True)
     try:
         location = SnapshotLocation.of(settings)
+        shared: dict[str, Path] = {}
         for file in snapshot.files:
+            first = shared.get(file.sha256)
+            if first is not None:
+                link(first, draft / file.path)
+                continue
             _fetch(location, snapshot, file.path, draft / file.path)
-        for path, link in snapshot.links.items():
+            if file.path.startswith("published/"):  # versions share files, which never change
+                shared[file.sha256] = draft / file.path
+        for path, leads_to in snapshot.links.items():
             (draft / path).parent.mkdir(parents=True, exist_ok=True)
-            (draft / path).symlink_to(link)
+            (draft / path).symlink_to(leads_to)
         target.mkdir(parents=True, exist_ok=True)
         mark.write_text(snapshot.id)
         for part in sorted(draft.iterdir()):

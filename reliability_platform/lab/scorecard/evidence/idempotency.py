@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Sequence
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -15,6 +14,7 @@ from reliability_platform.operations.tables import check_results
 from reliability_platform.parquet import scan
 from reliability_platform.warehouse.marts import Mart
 from reliability_platform.warehouse.publication import Publication, PublishedTable
+from reliability_platform.warehouse.published import table_files
 
 Pair = tuple[str, date]
 
@@ -55,8 +55,8 @@ def _changes(run: GradedRun, before: str, after: str) -> dict[date, int]:
     return {row["event_date"]: row["rows"] for row in rows}
 
 
-def _file(path: Path) -> str:
-    return f"select * from {scan(path)}"
+def _shown(run: GradedRun, version: str, table: str) -> str:
+    return f"select * from {scan(*table_files(run.settings.published / version, table))}"
 
 
 def _table(publication: Publication, name: str) -> PublishedTable | None:
@@ -70,9 +70,9 @@ def _step(
     old, new = _table(before, mart.name), _table(after, mart.name)
     if old is None or new is None:
         return None
-    folders = [run.settings.published / one.version / f"{mart.name}.parquet" for one in (before, after)]
     same = old.checksum == new.checksum
-    changed = {} if same else _changes(run, _file(folders[0]), _file(folders[1]))
+    here, there = (_shown(run, one.version, mart.name) for one in (before, after))
+    changed = {} if same else _changes(run, here, there)
     causes = rerun | (before.held_partitions.keys() ^ after.held_partitions.keys())
     unexplained = sorted(set(changed) - _event_dates(run, causes, mart.sources)) if changed else []
     own = sorted(f"{source}/{day}" for source, day in rerun if source in mart.sources)
@@ -99,7 +99,7 @@ def _replay(run: GradedRun, mart: Mart, current: Publication) -> dict[str, Any] 
     table = _table(current, mart.name)
     if table is None:
         return None
-    shown = _file(run.settings.published / current.version / f"{mart.name}.parquet")
+    shown = _shown(run, current.version, mart.name)
     kept = ", ".join(f"date '{day}'" for day in table.kept_dates)
     fresh = f"where event_date not in ({kept})" if kept else ""
     dates = f"(select distinct event_date from ({shown}) {fresh})"
@@ -151,8 +151,8 @@ CONTROL = Report(
         ReportColumn("before", "Version before the step"),
         ReportColumn("after", "Version after it; gold for `publish again`"),
         ReportColumn("rerun_partitions", "source/landing day judged between the two, of the table's sources", "list"),
-        ReportColumn("checksum_before", "SHA-256 of the table's file before"),
-        ReportColumn("checksum_after", "SHA-256 of the table's file after"),
+        ReportColumn("checksum_before", "SHA-256 of what `sha256sum <table>/*.parquet` prints, before"),
+        ReportColumn("checksum_after", "The same, after"),
         ReportColumn("same_bytes", "Whether both are the same", "yes/no"),
         ReportColumn("rows_before", "Rows before", "rows"),
         ReportColumn("rows_after", "Rows after", "rows"),
