@@ -22,7 +22,10 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects import sqlite
 
 from reliability_platform.orchestration.kept_engines import kept_connection, kept_engine
+from reliability_platform.orchestration.packed_text import PackedText
 from reliability_platform.orchestration.run_endings import RunEndings
+
+SqlEventLogStorageTable.c.event.type = AssetCheckExecutionsTable.c.evaluation_event.type = PackedText()
 
 EVENTS_AT_ONCE = 500
 """So many events are one transaction: readers and other writers never wait long."""

@@ -12,6 +12,7 @@ import pytest
 import reliability_platform.orchestration
 from reliability_platform.errors import UsageError
 from reliability_platform.orchestration.home import platform_instance
+from reliability_platform.orchestration.packed_text import unpack
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.settings import load_settings
 
@@ -62,7 +63,7 @@ def test_an_error_is_kept_without_the_value(
             job = dg.GraphDefinition(name=f"job_{step.name}", node_defs=[step]).to_job()
             assert not job.execute_in_process(instance=instance, raise_on_error=False).success
     with sqlite3.connect(settings.dagster_home / "event_log.db") as connection:
-        kept = " ".join(row[0] for row in connection.execute("select event from event_logs"))
+        kept = " ".join(unpack(row[0]) for row in connection.execute("select event from event_logs"))
     printed = "".join(path.read_text() for path in settings.dagster_home.rglob("compute_logs/*"))
     printed += "".join(capfd.readouterr())
     for text in (kept, printed):

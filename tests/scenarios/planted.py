@@ -3,6 +3,7 @@
 import gzip
 import json
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -22,6 +23,7 @@ from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 from reliability_platform.landing.replacement import land_replacement
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.masking import FREE_TEXT, LABELS, PERSONAL
+from reliability_platform.orchestration.packed_text import unpack
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 
@@ -173,7 +175,15 @@ def _sqlite(path: Path) -> Iterator[str]:
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
         for (table,) in connection.execute("select name from sqlite_master where type = 'table'").fetchall():
             for row in connection.execute(f'select * from "{table}"'):
-                yield " ".join(one.decode(errors="replace") if isinstance(one, bytes) else str(one) for one in row)
+                yield " ".join(_unpacked(one) if isinstance(one, bytes) else str(one) for one in row)
+
+
+def _unpacked(content: bytes) -> str:
+    """An event of Dagster's log, or whatever else it is."""
+    try:
+        return unpack(content)
+    except zlib.error:
+        return content.decode(errors="replace")
 
 
 def _duckdb(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[str]:

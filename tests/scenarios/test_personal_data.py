@@ -23,6 +23,7 @@ import pytest
 from reliability_platform.cli.main import main
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.masking import MASK, MASKED_TABLES, place_of, shape
+from reliability_platform.orchestration.packed_text import pack
 from reliability_platform.settings import PROJECT_ROOT, Settings, load_settings
 from tests.scenarios.planted import ID, NAME, SIGNS, WHO, plant, signs_in, signs_in_tables, signs_of
 
@@ -137,6 +138,9 @@ def test_the_search_finds_it_in_every_form(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "sqlite") as connection:
         connection.execute("create table t (a)")
         connection.execute("insert into t values (987654321012345)")
+    with sqlite3.connect(tmp_path / "events") as connection:
+        connection.execute("create table t (a)")
+        connection.execute("insert into t values (?)", (pack(WHO),))
     with duckdb.connect(str(tmp_path / "duckdb")) as connection:
         connection.execute("create table t as select 987654321012345 as a")
     (tmp_path / NAME).touch()
