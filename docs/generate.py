@@ -281,11 +281,11 @@ classes. Admission, checks and masking read it. A field that the standard does n
 | `customProperties: compatibility` | what a delivery may have that nobody announced: `strict`, `tolerant` (the default) or `additive` |
 | `customProperties: eventTime` | the column with the event time |
 | `customProperties: sourceKind` | how it delivers, where no server says so: `simulated` (by the lab, the default) or `drop` (it sends by itself) |
-| `servers` | where it is [reached](../how-to/connect.md): `api` over HTTP, `duckdb`, `postgresql` or `custom` with `engine: sqlite` in a database, any other as files at its `path` (with `*`) or `location`. The first one counts |
-| `servers: customProperties` | `credentials` (a reference), `user`, `caFile`, `tls`, `options` of a bucket's driver, `fallback` |
-| `schema: physicalName` | what its own database calls the table |
+| `servers` | where it is [reached](../how-to/connect.md): `api` over HTTP, `duckdb`, `postgresql` or `custom` with `engine: sqlite` in a database, `kafka` in a [topic](../how-to/stream-source.md), any other as files at its `path` (with `*`) or `location`. The first one counts |
+| `servers: customProperties` | `credentials` (a reference), `user`, `caFile`, `tls`, `options` of the driver of a bucket or a cluster, `fallback`, `deadLetterTopic` |
+| `schema: physicalName` | what its own database calls the table, or the topic is called |
 | `customProperties: query` | the rows of one batch in a database, by `:start` and `:end`, `:day` or `:slot`; by default those of the table, by event time |
-| `customProperties: fileFormat` | how its files are written: `format` (`parquet`, `csv`, `json`), `compression`, `delimiter`, `quote`, `escape`, `decimal`, `encoding`, `header`, `skip`, `dateFormat`, `timestampFormat`, `nulls` |
+| `customProperties: fileFormat` | how its files are written: `format` (`parquet`, `csv`, `json`), `compression`, `delimiter`, `quote`, `escape`, `decimal`, `encoding`, `header`, `skip`, `dateFormat`, `timestampFormat`, `nulls`. Of a topic how its records are: `json`, or `avro` with `schema`, and the bytes before them as `skip` |
 | `customProperties: dayZone` | the zone whose calendar says which day an event is of: by default that of the event time, or UTC |
 | `customProperties: severalDays` | `true`: a file holds several days, and is taken apart by those of its events |
 | `customProperties: dayOffset` | days from the one in a file's name to the one of its events: -1 where it is named for the day after |

@@ -84,7 +84,7 @@ def _all_batches_admitted(settings: Settings, source: str, day: date) -> bool:
         for record in records
         if record["status"] == "admitted" or record["state"] == "discarded"
     }
-    return len(admitted) >= CONTRACTS[source].cadence.due_on(day)
+    return admitted >= set(range(1, 1 + CONTRACTS[source].cadence.due_on(day)))
 
 
 def monitor_fetches(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:

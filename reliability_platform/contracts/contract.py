@@ -186,6 +186,15 @@ class Contract:
         return tuple(one for one in self.servers if one.engine == FILES)
 
     @property
+    def is_stream(self) -> bool:
+        """Whether it is a topic: as many batches a day as there is reason for, after one that closes the day."""
+        return self.kind == "stream"
+
+    def has_slot(self, number: int) -> bool:
+        """Whether a batch of a day can have this number."""
+        return number >= 1 and (self.is_stream or number <= self.cadence.batches)
+
+    @property
     def suffixes(self) -> tuple[str, ...]:
         """How names of delivered files may end, by any version."""
         told = self.versions or (self,)

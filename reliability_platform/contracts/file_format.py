@@ -1,10 +1,15 @@
-"""How the files of a source are written: Parquet, CSV or JSON lines, each plain or packed, and the dialect of CSV."""
+"""How the files of a source are written: Parquet, CSV or JSON lines, each plain or packed, and the dialect of CSV; and how
+the records of a topic are: JSON or Avro."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 KINDS = ("parquet", "csv", "json")
+OF_RECORDS = ("json", "avro")
+"""How records of a topic may be written."""
 COMPRESSIONS = ("none", "gzip", "zstd")
 _BEGINNINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 """How packed files begin."""
@@ -18,7 +23,7 @@ class FileFormat:
     """What all files of a source are."""
 
     kind: str = "parquet"
-    """One of `KINDS`; `json` is one object a line."""
+    """One of `KINDS`, or of `OF_RECORDS`; `json` is one object a line, or a record."""
     compression: str = "none"
     encoding: str = "utf-8"
     delimiter: str = ","
@@ -30,12 +35,14 @@ class FileFormat:
     """Before the places of a number; with a comma, points may part thousands."""
     header: bool = True
     skip: int = 0
-    """Lines before the header."""
+    """Lines before the header; in records of Avro the bytes before what the schema describes: 5 in the format of schema registries."""
     date_format: str | None = None
     """As `strptime` has it; ISO 8601 if nothing is said."""
     timestamp_format: str | None = None
     nulls: tuple[str, ...] = ()
     """Words that stand for no value in columns that hold no text."""
+    schema: str = ""
+    """Of Avro the schema, as the text of its file."""
 
     @property
     def of_texts(self) -> bool:
@@ -74,7 +81,7 @@ def file_format(declared: Any) -> FileFormat | str:
     """What a contract declares; as text, why it cannot be meant."""
     if not isinstance(declared, Mapping):
         return f"fileFormat is a mapping as {{format: csv, delimiter: ';'}}, not {declared!r}"
-    ours = {_OWN_NAMES.get(one.name, one.name): one for one in fields(FileFormat)}
+    ours = {_OWN_NAMES.get(one.name, one.name): one for one in fields(FileFormat) if one.name != "schema"}
     unknown = sorted(str(key) for key in declared if key not in ours)
     if unknown:
         return f"fileFormat knows no {unknown[0]!r}: it has {', '.join(ours)}"
@@ -103,3 +110,30 @@ def file_format(declared: Any) -> FileFormat | str:
         return f"fileFormat has the nulls {nulls!r}: say a list of words, in quotes"
     found["nulls"] = tuple(nulls)
     return FileFormat(**{ours[key].name: value for key, value in found.items()})
+
+
+def record_format(declared: Any, folder: Path) -> FileFormat | str:
+    """How the records of a topic are written; as text, why that cannot be meant. A schema is named by its file, from the
+    folder of the contract."""
+    said = {"format": "json"} if declared is None else declared
+    if not isinstance(said, Mapping) or said.get("format") not in OF_RECORDS:
+        return f"fileFormat of a stream has the format json, or avro and a schema as {{format: avro, schema: orders.avsc}}, not {declared!r}"
+    allowed = ("format", "dateFormat", "timestampFormat", "decimal", "nulls")
+    of_avro = ("schema", "skip") if said["format"] == "avro" else ()
+    unknown = sorted(str(key) for key in said if key not in (*allowed, *of_avro))
+    if unknown:
+        return f"fileFormat of a stream of {said['format']} knows no {unknown[0]!r}: it has {', '.join((*allowed, *of_avro))}"
+    found = file_format({key: value for key, value in said.items() if key != "schema"} | {"format": "json"})
+    if isinstance(found, str) or said["format"] == "json":
+        return found
+    name = said.get("schema")
+    if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
+        return f"fileFormat has the schema {name!r}: name the file of the Avro schema, beside the contract"
+    try:
+        schema = (folder / name).read_text()
+        json.loads(schema)
+    except OSError:
+        return f"fileFormat names the schema {name}, and there is no such file beside the contract"
+    except ValueError:
+        return f"fileFormat names the schema {name}, which is no JSON, as an Avro schema is"
+    return replace(found, kind="avro", schema=schema)

@@ -12,7 +12,7 @@ are custom properties:
 | contract or table | `sourceKind` | how it delivers, where its server does not say: `simulated` (by the lab, the default) or `drop` (it sends by itself) |
 | contract | `servers` | where it is reached, see below; a table in a database is called by its `physicalName` |
 | contract or table | `query` | the rows of one batch in a database, by `:start` and `:end`, `:day` or `:slot`; by default those of the table, by event time |
-| contract or table | `fileFormat` | how the files are written, as {format: csv, delimiter: ";"}; Parquet if nothing is said |
+| contract or table | `fileFormat` | how the files are written, as {format: csv, delimiter: ";"}; Parquet if nothing is said. Of a stream its records: json if nothing is said, or {format: avro, schema: orders.avsc} |
 | contract or table | `dayZone` | the zone whose calendar says which day an event is of; by default the one of the event time, or UTC |
 | contract or table | `severalDays` | a file holds several days, and is taken apart by those of its events |
 | contract or table | `dayOffset` | days from the one in a file's name to the one of its events: -1 where it is named for the day after |
@@ -27,13 +27,15 @@ are custom properties:
 | server | `user` | who asks; over HTTP, without one, the secret is sent as a bearer token |
 | server | `caFile` | certificates that vouch for it, in place of those of the system |
 | server | `tls` | false: a database on another machine is spoken to in the clear; what speaks TLS is always verified |
-| server | `options` | what fsspec gives the driver of a bucket, secrets by reference: `{key: env:KEY, secret: env:SECRET}` |
+| server | `options` | what fsspec gives the driver of a bucket, or librdkafka its client, secrets by reference: `{key: env:KEY, secret: env:SECRET}` |
 | server | `fallback` | true: it is asked where the servers before it do not answer; others after the first are not used |
+| server | `deadLetterTopic` | of a Kafka cluster: the topic to which records are sent once more that cannot be decoded |
 | server | `engine` | `sqlite`, with `type: custom`: the standard has no type for it |
 
 | type of server | is reached as |
 |---|---|
 | `api` | HTTP at its `location`, by the platform's protocol |
+| `kafka` | a `stream`: the topic that is the table's `physicalName`, of the cluster whose brokers are its `host` |
 | `duckdb`, `postgresql`, `custom` with `engine: sqlite` | a `database`, asked for one batch at a time |
 | any other | files at its `path` or `location`, an `endpointUrl` given to the driver |
 """
@@ -70,7 +72,7 @@ from reliability_platform.contracts.contract import (
     Contract,
     Reference,
 )
-from reliability_platform.contracts.file_format import PARQUET, ROWS, FileFormat, file_format
+from reliability_platform.contracts.file_format import PARQUET, ROWS, FileFormat, file_format, record_format
 from reliability_platform.contracts.names import refusal
 from reliability_platform.contracts.quality import relations_of
 from reliability_platform.contracts.query import objection
@@ -134,7 +136,7 @@ def read_contracts(path: Path) -> list[Contract]:
     file = StrictYaml.of_file(path, error=ContractError)
     content = file.content
     objections: list[Objection] = []
-    contracts = _contracts(content, objections) if isinstance(content, dict) else []
+    contracts = _contracts(content, objections, path.parent) if isinstance(content, dict) else []
     if not isinstance(content, dict):
         objections.append(Objection((), "it is no contract: apiVersion, kind, id and schema are missing"))
     if objections:
@@ -144,8 +146,8 @@ def read_contracts(path: Path) -> list[Contract]:
     return contracts
 
 
-def _contracts(content: dict[str, Any], objections: list[Objection]) -> list[Contract]:
-    """The contracts of a file's content; what is wrong with it is added to `objections`."""
+def _contracts(content: dict[str, Any], objections: list[Objection], folder: Path) -> list[Contract]:
+    """The contracts of a file's content; what is wrong with it is added to `objections`. `folder` holds what it names."""
     objections += _unknown_fields(content, OpenDataContractStandard, ())
     if objections:
         return []
@@ -163,7 +165,7 @@ def _contracts(content: dict[str, Any], objections: list[Objection]) -> list[Con
     found, servers = [], servers_of(said.servers or [])
     objections += [Objection(place, what) for place, what in servers.objections]
     for number, table in enumerate(said.schema_ or []):
-        reader = _Table(said, table, ("schema", number), servers.usable)
+        reader = _Table(said, table, ("schema", number), servers.usable, folder)
         found.append(reader.contract())
         objections += reader.objections
     names = Counter(one.name for one in said.schema_ or [])
@@ -196,10 +198,15 @@ class _Table:
     """Reads one table of a file as the contract of a source; `objections` says what is wrong with it."""
 
     def __init__(
-        self, said: OpenDataContractStandard, table: SchemaObject, place: Place, servers: tuple[Server, ...]
+        self,
+        said: OpenDataContractStandard,
+        table: SchemaObject,
+        place: Place,
+        servers: tuple[Server, ...],
+        folder: Path,
     ) -> None:
         self.objections: list[Objection] = []
-        self._servers = servers
+        self._servers, self._folder = servers, folder
         self._said, self._table, self._place = said, table, place
         self._custom = _custom(said) | _custom(table)
         self._name = table.name or ""
@@ -239,6 +246,8 @@ class _Table:
         if self.objections:
             return None
         kind, cadence = self._kind(), self._cadence()
+        if kind == "stream" and cadence != Cadence():
+            self._object("it is a stream, which is complete by its offsets: remove the frequency", "name")
         found = Contract(
             source=self._name,
             key=key,
@@ -400,7 +409,10 @@ class _Table:
                     self._object(f"{name} says how files are, and it is in a database", "name")
             return ROWS
         said = self._custom.get("fileFormat")
-        found = PARQUET if said is None else file_format(said)
+        if kind == "stream":
+            found = record_format(said, self._folder)
+        else:
+            found = PARQUET if said is None else file_format(said)
         if isinstance(found, str):
             self._object(found, "name")
             return PARQUET

@@ -15,17 +15,18 @@ from open_data_contract_standard.model import Server as Declared
 
 from reliability_platform.credentials import HOW, is_reference
 
-FILES, HTTP = "files", "http"
+FILES, HTTP, KAFKA = "files", "http", "kafka"
 DATABASES = ("duckdb", "sqlite", "postgresql")
-KIND = {FILES: "drop", HTTP: "http"} | dict.fromkeys(DATABASES, "database")
+KIND = {FILES: "drop", HTTP: "http", KAFKA: "stream"} | dict.fromkeys(DATABASES, "database")
 """The kind of source that a server of each engine makes."""
-_ENGINE_OF = {"api": HTTP, "duckdb": "duckdb", "postgresql": "postgresql", "postgres": "postgresql"}
+_ENGINE_OF = {"api": HTTP, "kafka": KAFKA, "duckdb": "duckdb", "postgresql": "postgresql", "postgres": "postgresql"}
 """By the standard's type of a server; any other is one where files lie."""
-PROPERTIES = ("engine", "user", "credentials", "caFile", "tls", "options", "fallback")
+PROPERTIES = ("engine", "user", "credentials", "caFile", "tls", "options", "fallback", "deadLetterTopic")
 """The custom properties of a server that the platform reads."""
 _SECRET = re.compile(r"secret|token|password|passwd|key|credential|signature|connection_string", re.IGNORECASE)
 _UNVERIFIED = re.compile(r"verify|insecure|ssl_context", re.IGNORECASE)
-_LOCAL = re.compile(r"localhost|127(\.\d+){3}|::1|/.*")
+_BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}")
+_LOCAL = re.compile(r"localhost|127(\.\d+){3}|::1|\[::1\]|/.*")
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class Server:
     """One place where a source is reached."""
 
     engine: str
-    """`files`, `http`, or one of `DATABASES`."""
+    """`files`, `http`, `kafka`, or one of `DATABASES`."""
     address: str
-    """A pattern of paths or a URL; of a database its file or its name."""
+    """A pattern of paths or a URL; of a database its file or its name; of a Kafka cluster its brokers, as `one:9092,two:9092`."""
     name: str = ""
     host: str = ""
     port: int | None = None
@@ -48,11 +49,15 @@ class Server:
     tls: bool = True
     """Whether a database on another machine is spoken to in TLS; what it shows is verified, or nothing is sent."""
     options: tuple[tuple[str, Any], ...] = ()
-    """What the driver of a bucket is given; where a text is a reference, the secret that it names."""
+    """What the driver of a bucket or of a cluster is given; where a text is a reference, the secret that it names."""
+    dead_letter_topic: str | None = None
+    """Where in a Kafka cluster records are sent once more that cannot be decoded."""
 
     @property
     def is_local(self) -> bool:
         """Whether what is sent to its host stays on this machine."""
+        if self.engine == KAFKA:
+            return all(_LOCAL.fullmatch(one.strip().rpartition(":")[0]) for one in self.address.split(","))
         return not self.host or _LOCAL.fullmatch(self.host) is not None
 
 
@@ -79,6 +84,10 @@ def servers_of(declared: Sequence[Declared]) -> Servers:
         objections += [(("servers", number), f"its server {what}") for what in wrong]
         if isinstance(server, Server):
             found.append(server)
+    if len(found) > 1 and found[0].engine == KAFKA:
+        objections.append(
+            (("servers",), "its servers are several clusters: offsets are those of one, and a stream has no fallback")
+        )
     if len({KIND[one.engine] for one in found}) > 1:
         objections.append((("servers",), "its servers are of several kinds: a fallback delivers as the first one does"))
     return Servers(tuple(found), tuple(objections))
@@ -93,7 +102,7 @@ def _wrong_properties(custom: dict[str, Any]) -> Iterator[str]:
     for name in ("fallback", "tls"):
         if not isinstance(custom.get(name, False), bool):
             yield f"says {name}: {custom[name]!r}, which is neither true nor false"
-    for name in ("user", "caFile"):
+    for name in ("user", "caFile", "deadLetterTopic"):
         if not isinstance(custom.get(name, ""), str):
             yield f"says {name}: {custom[name]!r}, which is no text"
     if "credentials" in custom and not is_reference(custom["credentials"]):
@@ -123,17 +132,19 @@ def _server(one: Declared, custom: dict[str, Any]) -> Server | str:
         engine = "sqlite"
     places = {
         FILES: one.path or one.location, HTTP: one.location, "duckdb": one.database or one.path,
-        "sqlite": one.database or one.path, "postgresql": one.database,
+        "sqlite": one.database or one.path, "postgresql": one.database, KAFKA: one.host,
     }  # fmt: skip
     address = places[engine]
     if not address:
         lacks = {
             FILES: "says neither path nor location: where do deliveries appear?", HTTP: "says no location: at which URL does it answer?",
-            "postgresql": "says no database: what is it called?",
+            "postgresql": "says no database: what is it called?", KAFKA: "says no host: where do its brokers answer?",
         }  # fmt: skip
         return lacks.get(engine, "says no database: in which file is it?")
     if one.port is not None and not str(one.port).isdecimal():
         return f"has the port {one.port!r}, which is no number"
+    if engine == KAFKA and one.port is not None:
+        address = f"{address}:{one.port}"
     options = dict(custom.get("options", {})) if isinstance(custom.get("options", {}), dict) else {}
     if engine == FILES and one.endpointUrl:
         options["endpoint_url"] = one.endpointUrl
@@ -141,7 +152,7 @@ def _server(one: Declared, custom: dict[str, Any]) -> Server | str:
         engine=engine,
         address=address,
         name=one.server or one.id or "",
-        host=one.host or "",
+        host=one.host or "" if engine != KAFKA else "",
         port=None if one.port is None else int(one.port),
         schema=one.schema_,
         user=custom.get("user"),
@@ -149,6 +160,7 @@ def _server(one: Declared, custom: dict[str, Any]) -> Server | str:
         ca_file=custom.get("caFile"),
         tls=bool(custom.get("tls", True)),
         options=tuple(sorted(options.items())),
+        dead_letter_topic=custom.get("deadLetterTopic"),
     )
 
 
@@ -171,5 +183,9 @@ def _objections(server: Server) -> Iterator[str]:
             yield "would send credentials over plain http to another machine: say https"
     if server.engine == "postgresql" and ("=" in server.address or "://" in server.address):
         yield "names a database by a connection string: say host, port and database"
+    if server.engine == KAFKA and not all(_BROKER.fullmatch(one.strip()) for one in server.address.split(",")):
+        yield "has a host that names no brokers: say host: one.example.com:9092, several with commas between them"
+    if server.engine != KAFKA and server.dead_letter_topic:
+        yield "has a deadLetterTopic, and is no Kafka cluster"
     if server.engine == FILES and (server.credentials or server.user):
         yield "is one where files lie: give its driver what it asks for under `options`, as {key: env:NAME, secret: env:NAME}"

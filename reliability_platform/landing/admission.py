@@ -135,6 +135,29 @@ def _unread(
     return unread(delivered, stands_for, table, contract)
 
 
+def _undecoded_apart(delivered: pa.Table, contract: Contract) -> tuple[pa.Table, pa.ChunkedArray | None]:
+    """The rows, and of a stream the records among them that cannot be decoded; None where all can be."""
+    if not contract.is_stream:
+        return delivered, None
+    from reliability_platform.landing.stream_records import UNDECODED
+
+    apart = delivered[UNDECODED]
+    return delivered.drop_columns(UNDECODED), apart if apart.null_count < len(apart) else None
+
+
+def _with_undecoded(
+    contract: Contract, kept: list[tuple[str, pa.ChunkedArray]], undecoded: pa.ChunkedArray | None
+) -> list[tuple[str, pa.ChunkedArray]]:
+    """What came for a record that cannot be decoded stands beside its event time, as a text that is no moment."""
+    if undecoded is None:
+        return kept
+    by_column = dict(kept)
+    unread = by_column.get(contract.event_time)
+    return [
+        *(by_column | {contract.event_time: undecoded if unread is None else pc.coalesce(undecoded, unread)}).items()
+    ]
+
+
 def _bronze_table(
     contract: Contract, table: pa.Table, manifest: Manifest, kept: list[tuple[str, pa.ChunkedArray]]
 ) -> tuple[pa.Table, list[str]]:
@@ -413,9 +436,10 @@ class _Day:
         except NotReadableError as error:
             raise _RefusedError("unreadable_file", str(error)) from None
         try:
+            delivered, undecoded = _undecoded_apart(delivered, contract)
             approved = partial(self._approved, manifest.batch_id)
             table, reading = _read(delivered, contract, approved, self.day)
-            kept = _unread(contract, delivered, table, reading)
+            kept = _with_undecoded(contract, _unread(contract, delivered, table, reading), undecoded)
             bronze, unknown = _bronze_table(contract, table, manifest, kept)
         except (_RefusedError, PlatformError):
             raise

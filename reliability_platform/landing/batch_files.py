@@ -10,7 +10,7 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 
 BATCH_NAME = re.compile(
-    r"(?P<source>[a-z][a-z0-9_]*)-(?P<day>\d{8})-(?P<slot>\d{2})(?:-r\d{1,4}|-a(?P<attempt>\d{1,4}))?"
+    r"(?P<source>[a-z][a-z0-9_]*)-(?P<day>\d{8})-(?P<slot>\d{2,6})(?:-r\d{1,4}|-a(?P<attempt>\d{1,4}))?"
 )
 
 
@@ -52,4 +52,4 @@ def slot_of(source: str, day: date, batch: str, sequence: int) -> int | None:
     named = BATCH_NAME.fullmatch(batch)
     of_the_day = named is not None and (named["source"], named["day"]) == (source, f"{day:%Y%m%d}")
     told = (sequence, int(named["slot"]) if named is not None and of_the_day else 0)
-    return next((slot for slot in told if 1 <= slot <= CONTRACTS[source].cadence.batches), None)
+    return next((slot for slot in told if CONTRACTS[source].has_slot(slot)), None)

@@ -97,6 +97,7 @@ def outlooks(settings: Settings, engine: Engine, now: datetime) -> list[Outlook]
         for day in days_ahead(source, now):
             from reliability_platform.landing.fetch import slots_landed  # 0.3 s, and most homes ask nobody
 
-            missing = CONTRACTS[source].cadence.due_on(day) - len(slots_landed(settings, source, day))
-            found.append(outlook(source, day, now, max(missing, 0), breaker, duration))
+            due = set(range(1, 1 + CONTRACTS[source].cadence.due_on(day)))
+            missing = len(due - slots_landed(settings, source, day))
+            found.append(outlook(source, day, now, missing, breaker, duration))
     return found

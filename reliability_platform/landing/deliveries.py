@@ -1,4 +1,4 @@
-"""Lands what a source delivers, whatever kind of source it is, or what it is asked for over HTTP or in a database."""
+"""Lands what a source delivers, whatever kind of source it is, or what it is asked for over HTTP, in a database or a topic."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.credentials import CredentialsError
 from reliability_platform.landing.arrivals import came_from_us, look
 from reliability_platform.landing.breaker import Breaker, BreakerState
-from reliability_platform.landing.fetch import Asked, fetch_day, query_day
+from reliability_platform.landing.fetch import Asked, fetch_day, query_day, read_days
 from reliability_platform.landing.replacement import landed_manifests
 from reliability_platform.landing.writer import make_landing_folder, write_batch
 from reliability_platform.settings import Settings
@@ -19,11 +19,12 @@ from reliability_platform.sources.database import DatabaseSource
 from reliability_platform.sources.endpoint import SourceEndpoint, endpoints_of
 from reliability_platform.sources.location import trouble_at
 from reliability_platform.sources.source import Source, is_fetched, is_picked_up, source_named
+from reliability_platform.sources.stream import StreamSource
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """How the requests went that brought deliveries over HTTP or from a database."""
+    """How the requests went that brought deliveries over HTTP, from a database or out of a topic."""
 
     missing: int
     refusals: int
@@ -55,17 +56,9 @@ def deliver(settings: Settings, engine: Engine, source: Source, days: Sequence[d
 
 
 def fetch(settings: Settings, engine: Engine, source: str, days: Sequence[date], clock: Clock) -> Landed:
-    """Fetch what has not landed, over HTTP or from a database; what does not come is missing, and no failure of the run."""
-    endpoints, due_on = endpoints_of(settings, source), CONTRACTS[source].cadence.due_on
-    asked = list[Asked]()
-    for day in days:
-        if endpoints:
-            one = fetch_day(settings, source, day, endpoints, due_on(day), clock)
-        else:
-            database = source_named(settings, source)
-            assert isinstance(database, DatabaseSource)
-            one = query_day(settings, database, day, clock)
-        asked += [one] if one is not None else []
+    """Fetch what has not landed, over HTTP, from a database or out of a topic; what does not come is missing, and no failure
+    of the run."""
+    asked = _asked(settings, source, days, clock)
     look(settings, engine, source, days, clock())
     manifests = [manifest for day in days for manifest in landed_manifests(settings, source, day)]
     breaker = Breaker(engine, source).view()
@@ -78,6 +71,19 @@ def fetch(settings: Settings, engine: Engine, source: str, days: Sequence[date],
     )
 
 
+def _asked(settings: Settings, source: str, days: Sequence[date], clock: Clock) -> list[Asked]:
+    """What came of asking for what has not landed; nothing of days of which nothing was left to ask for."""
+    endpoints, due_on = endpoints_of(settings, source), CONTRACTS[source].cadence.due_on
+    told: Sequence[Asked | None]
+    if endpoints:
+        told = [fetch_day(settings, source, day, endpoints, due_on(day), clock) for day in days]
+    elif isinstance(found := source_named(settings, source), DatabaseSource):
+        told = [query_day(settings, found, day, clock) for day in days]
+    else:
+        told = read_days(settings, source, days, clock)
+    return [one for one in told if one is not None]
+
+
 def unreachable(settings: Settings) -> list[str]:
     """Which sources cannot be asked or looked for now, and why, one line a source."""
     found = []
@@ -87,9 +93,8 @@ def unreachable(settings: Settings) -> list[str]:
         if endpoints:
             why = [words for one in endpoints if (words := _without_credentials(one))]
         elif is_fetched(settings, source):
-            database = source_named(settings, source)
-            assert isinstance(database, DatabaseSource)
-            why = database.troubles()
+            asked = source_named(settings, source)
+            why = asked.troubles() if isinstance(asked, DatabaseSource | StreamSource) else []
         elif is_picked_up(settings, source):
             why = [words for one in places if (words := trouble_at(one))]
         if why:

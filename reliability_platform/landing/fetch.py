@@ -1,4 +1,4 @@
-"""Fetches a landing day from a source behind HTTP or in a database, and goes on where an earlier fetch was stopped.
+"""Fetches a landing day from a source behind HTTP, in a database or in a topic, and goes on where an earlier fetch was stopped.
 
 Pages that came whole are kept in the spool; what has landed is not asked for again. A batch lands only with all its
 pages, each with its checksum, so that no row is lost or doubled by a broken transfer, a kill, or two fetches at once.
@@ -20,16 +20,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
-from reliability_platform.clock import Clock, utc_now
+from reliability_platform.clock import Clock, day_end, utc_now
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.credentials import CredentialsError
-from reliability_platform.errors import SourceUnavailableError
+from reliability_platform.errors import EnvironmentUnusableError, SourceUnavailableError
 from reliability_platform.landing.breaker import Breaker
 from reliability_platform.landing.client import Client, ClientTerms
 from reliability_platform.landing.fetch_log import Fetch, FetchLog
 from reliability_platform.landing.listing import Listed, read_listing
 from reliability_platform.landing.replacement import attempts_landed
 from reliability_platform.landing.spool import Spool
+from reliability_platform.landing.stream import land_stream
 from reliability_platform.landing.writer import make_landing_folder, write_batch
 from reliability_platform.locks import locked
 from reliability_platform.operations import operations_engine
@@ -230,6 +231,24 @@ def query_again(
     """Ask a database for one slot again. Raises `SourceUnavailableError` if it cannot be asked."""
     with _permitted(Breaker(operations_engine(settings), source.name), source.name, clock):
         return source.deliver_again(day, sequence, attempt)
+
+
+def read_days(settings: Settings, source: str, days: Sequence[date], clock: Clock) -> list[Asked]:
+    """Read a topic up to the last of some days, and say of each whether it is closed; nothing where nothing has changed."""
+    began, contract, why = time.monotonic(), CONTRACTS[source], ""
+    try:
+        found = land_stream(settings, source, days, clock)
+        landed, left = found.days, set(found.open)
+    except (SourceUnavailableError, EnvironmentUnusableError) as error:
+        landed, why = frozenset[date](), str(error)
+        left = {day for day in days if day_end(day, contract.day_zone) <= clock()}
+    engine, seconds = operations_engine(settings), time.monotonic() - began
+    log, state = FetchLog(engine), Breaker(engine, source).view().state
+    return [
+        Asked(**vars(log.record(source, day, int(bool(why)), int(day in left), state, clock(), seconds)), why=why)
+        for day in days
+        if why or day in left or day in landed
+    ]
 
 
 @contextmanager

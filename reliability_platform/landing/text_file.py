@@ -23,11 +23,13 @@ from reliability_platform.json_text import pointer
 from reliability_platform.landing.parquet_file import MAX_DECODED_BYTES, MAX_ROWS, NotReadableError
 
 _AT_ONCE = 16 * 2**20
-_NO_JSON = r"\bNaN\b|Infinity|,\s*[}\]]|/[*/]"
+NO_JSON = r"\bNaN\b|Infinity|,\s*[}\]]|/[*/]"
 """What some parsers take and RFC 8259 does not have, in a line of which every string is empty."""
 _STRING = r'"(?:[^"\\]|\\.)*"'
-_LONG_FRACTION = r"\d[\d.]{16,}\d"
+LONG_FRACTION = r"\d[\d.]{16,}\d"
 """More digits than a float has: DuckDB reads a number with a fraction as one. Whole numbers stay as they were written."""
+WITHOUT_STRINGS = f"regexp_replace(cast(json as varchar), '{_STRING}', '\"\"', 'g')"
+"""SQL: an object in which every string is empty."""
 _WITH_FRACTIONS_AS_TEXT = (
     f"cast(replace(replace(regexp_replace(cast(json as varchar), '({_STRING})|(-?\\d+\\.\\d+(?:[eE][+-]?\\d+)?)', "
     "'\\1' || chr(1) || '\\2' || chr(1), 'g'), chr(1) || chr(1), ''), chr(1), '\"') as json)"
@@ -162,24 +164,30 @@ def _json_lines(content: bytes, contract: Contract) -> pa.Table:
                 f"compression = 'uncompressed', maximum_object_size = {_OBJECT_MAX_BYTES})",
                 {"file": file.name},
             )
-            return _columns_of_lines(connection, contract)
+            return columns_of_lines(connection, contract, _refuse_odd_lines(connection))
         except duckdb.Error as error:
             line = re.search(r"in line (\d+)", str(error))  # of the one after it
             where = f"object {int(line[1]) - 1:,}" if line else "an object"
             raise NotReadableError(f"{where} is no JSON") from None
 
 
-def _columns_of_lines(connection: duckdb.DuckDBPyConnection, contract: Contract) -> pa.Table:
+def _refuse_odd_lines(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether any line has a number with more digits than a float. Raises `NotReadableError` for lines that are no objects."""
     [(loose, other, long)] = connection.execute(
         "select min(line) filter (where regexp_matches(bare, $loose)), min(line) filter (where json_type(json) <> 'OBJECT'), "
         "count(*) filter (where regexp_matches(bare, $long)) from (select rowid + 1 as line, json, "
-        f"regexp_replace(cast(json as varchar), '{_STRING}', '\"\"', 'g') as bare from lines)",
-        {"loose": _NO_JSON, "long": _LONG_FRACTION},
+        f"{WITHOUT_STRINGS} as bare from lines)",
+        {"loose": NO_JSON, "long": LONG_FRACTION},
     ).fetchall()
     if loose is not None:
         raise NotReadableError(f"object {loose:,} is no JSON as RFC 8259 has it")
     if other is not None:
         raise NotReadableError(f"line {other:,} is no JSON object")
+    return bool(long)
+
+
+def columns_of_lines(connection: duckdb.DuckDBPyConnection, contract: Contract, has_long_fractions: bool) -> pa.Table:
+    """The names in the objects of the table `lines`, which has a column `json`, as columns of texts. Raises `NotReadableError`."""
     kinds = connection.execute(
         "select key, list(distinct kind) filter (where kind <> 'NULL'), max(times) from (select key, "
         "json_type(json, '/' || replace(replace(key, '~', '~0'), '/', '~1')) as kind, "
@@ -196,7 +204,7 @@ def _columns_of_lines(connection: duckdb.DuckDBPyConnection, contract: Contract)
     nested = {one.name for one in contract.columns if one.json}
     of_lines = partial(_texts, connection)
     found = of_lines(paths, "json") if names else None
-    exact = of_lines(paths, _WITH_FRACTIONS_AS_TEXT) if names and long else found
+    exact = of_lines(paths, _WITH_FRACTIONS_AS_TEXT) if names and has_long_fractions else found
     columns: dict[str, pa.Array] = {}
     rows = len(found) if found is not None else connection.execute("select count(*) from lines").fetchall()[0][0]
     for place, (name, kind, _) in enumerate(kinds):

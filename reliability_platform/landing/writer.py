@@ -73,6 +73,7 @@ def write_batch(settings: Settings, batch: Batch) -> Path:
         "landed_at": batch.landed_at.isoformat(),
         **({} if batch.vouched_for else {"vouched_for": False}),
         **({"fallback": batch.fallback} if batch.fallback else {}),
+        **({"offsets": dict(batch.offsets)} if batch.offsets is not None else {}),
     }
     file = content if batch.file is None else batch.file
     said = (json.dumps(manifest, indent=2) + "\n").encode()

@@ -13,7 +13,7 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.batch_files import batch_file, slot_of
 from reliability_platform.landing.bronze_files import admissions_file
 from reliability_platform.landing.manifest import Manifest
-from reliability_platform.landing.replacement import has_file, landed_manifests
+from reliability_platform.landing.replacement import attempts_landed, has_file, landed_manifests
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.parquet import day_list, literal, read_table
 from reliability_platform.settings import Settings
@@ -49,9 +49,10 @@ def landed_fingerprint(settings: Settings, manifest: Manifest) -> str | None:
     return fingerprint_of(settings, manifest.source, path) or None
 
 
-def all_slots(source: str) -> set[int]:
-    """The slots that the schedule promises for a day."""
-    return set(range(1, CONTRACTS[source].cadence.batches + 1))
+def all_slots(settings: Settings, source: str, day: date) -> set[int]:
+    """The slots that the schedule promises for a day, or that have landed of a stream."""
+    promised = set(range(1, CONTRACTS[source].cadence.batches + 1))
+    return promised | set(attempts_landed(settings, source, day)) if CONTRACTS[source].is_stream else promised
 
 
 def _slot(record: dict[str, Any], source: str, day: date) -> int | None:
@@ -87,7 +88,7 @@ def missing_slots(settings: Settings, source: str, day: date) -> set[int]:
         if record["status"] == "admitted" or record["state"] == "discarded"
     }
     refused = refused_slots(settings, source, day, schema=True) | refused_slots(settings, source, day, schema=False)
-    return all_slots(source) - admitted - refused
+    return set(range(1, CONTRACTS[source].cadence.batches + 1)) - admitted - refused
 
 
 _ANSWERS: dict[tuple[Path, str], tuple[tuple[tuple[int, int, int] | None, ...], list[tuple[Any, ...]]]] = {}
@@ -148,7 +149,7 @@ def held_slots(settings: Settings, source: str, day: date) -> set[int]:
         int(record["batch_sequence"])
         for record in admissions(settings, source, day)
         if record["status"] == "held" and record["state"] == "quarantined"
-    } & all_slots(source)
+    } & all_slots(settings, source, day)
 
 
 def waiting(settings: Settings, source: str, day: date) -> dict[int, Manifest]:

@@ -116,7 +116,7 @@ def _share_of(
             f"""
             with delivered as (
                 select {contract.event_time} as event_time, _batch_sequence, _batch_attempt,
-                    {contract.day_starts("$day::timestamp")} + to_minutes((_batch_sequence - 1) * {24 * 60 // contract.cadence.batches}) as since
+                    {contract.day_starts("$day::timestamp")} + to_minutes((least(_batch_sequence, {contract.cadence.batches}) - 1) * {24 * 60 // contract.cadence.batches}) as since
                 from {scan(*(path for path, *_ in files))}
             ), counting as (
                 select * from delivered

@@ -1,8 +1,9 @@
 """A batch: one delivery of a source, before it becomes a file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +33,8 @@ class Batch:
     """Whether its producer has said how many rows there are."""
     fallback: str = ""
     """The name of the server that it came from, where that is not the first one."""
+    offsets: Mapping[str, Any] | None = None
+    """Of a stream which part of the topic it is, as `landing.stream_positions` reads it."""
     written: bytes | None = None
     """The rows as their producer writes them, where that is not as we do; the manifest speaks of these bytes."""
     file: bytes | None = None

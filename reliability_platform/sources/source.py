@@ -73,8 +73,8 @@ def is_picked_up(settings: Settings, name: str) -> bool:
 
 
 def is_fetched(settings: Settings, name: str) -> bool:
-    """Whether deliveries of a source come when they are asked for, over HTTP or from a database."""
-    return bool(endpoints_of(settings, name)) or kind_of(settings, name) == "database"
+    """Whether deliveries of a source come when they are asked for, over HTTP, from a database or out of a topic."""
+    return bool(endpoints_of(settings, name)) or kind_of(settings, name) in ("database", "stream")
 
 
 def can_be_asked(settings: Settings, name: str) -> bool:

@@ -56,8 +56,8 @@ def _is_missing(settings: Settings, source: str, day: date) -> bool:
     if not path.exists():
         return due > 0
     records = read_table(path, columns=["batch_sequence", "status"])
-    there = records.filter(pc.is_in(records["status"], value_set=pa.array(CAME)))["batch_sequence"].unique()
-    return len(there) < due
+    there = records.filter(pc.is_in(records["status"], value_set=pa.array(CAME)))["batch_sequence"].unique().to_pylist()
+    return not set(there) >= set(range(1, 1 + due))
 
 
 def dates_of(

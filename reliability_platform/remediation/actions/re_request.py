@@ -23,7 +23,7 @@ from reliability_platform.remediation.ledger import REPLACEMENT, Replay
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch, batch_id
 from reliability_platform.sources.endpoint import endpoints_of
-from reliability_platform.sources.source import can_be_asked, source_named
+from reliability_platform.sources.source import can_be_asked, kind_of, source_named
 
 Slots = dict[date, set[int]]
 SHOWN = 5
@@ -59,10 +59,10 @@ def _on_each(slots: Callable[[Settings, str, date], set[int]]) -> Callable[[Sett
 
 def _with_a_wrong_clock(settings: Settings, source: str, days: Sequence[date]) -> Slots:
     """All slots of the days of which rows cannot be late: nothing says which batch is right."""
-    return {one.day: evidence.all_slots(source) for one in out_of_turn(settings, source, days)}
+    return {one.day: evidence.all_slots(settings, source, one.day) for one in out_of_turn(settings, source, days)}
 
 
-_ALL = _on_each(lambda _, source, __: evidence.all_slots(source))
+_ALL = _on_each(evidence.all_slots)
 _ASKED: dict[AskFor, Callable[[Settings, str, Sequence[date]], Slots]] = {
     AskFor.MISSING: _on_each(evidence.missing_slots),
     AskFor.UNASKED: _on_each(evidence.held_slots),
@@ -88,6 +88,10 @@ def _ask(settings: Settings, source: str, day: date, slot: int, attempt: int) ->
     endpoints = endpoints_of(settings, source)
     if endpoints:
         return fetch_again(settings, source, day, slot, attempt, endpoints, utc_now)
+    if kind_of(settings, source) == "stream":
+        from reliability_platform.landing.stream import read_again
+
+        return read_again(settings, source, day, slot, attempt, utc_now)
     found = source_named(settings, source)
     if isinstance(found, DatabaseSource):
         return query_again(settings, found, day, slot, attempt, utc_now)

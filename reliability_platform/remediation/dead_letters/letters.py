@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
 from reliability_platform.landing.admission import fingerprint_of
 from reliability_platform.landing.batch_files import batch_file, slot_of
@@ -10,7 +11,6 @@ from reliability_platform.landing.discards import FILE, ROWS
 from reliability_platform.landing.file_quarantine import quarantined_file, quarantined_files
 from reliability_platform.landing.reading import contract_fingerprint
 from reliability_platform.landing.writer import landing_folder
-from reliability_platform.remediation import evidence
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dead_letters import rules_fingerprint
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -96,7 +96,7 @@ def _rows(settings: Settings, wanted: Selection) -> list[Letter]:
             source=source,
             landing_date=day,
             batch_id=batch_id,
-            slot=slot if slot in evidence.all_slots(source) else None,
+            slot=slot if CONTRACTS[source].has_slot(slot) else None,
             what=ROWS,
             reasons=reasons,
             rows=rows,

@@ -1,0 +1,91 @@
+"""Landing of a topic is killed at random moments while a producer in another process goes on: each record lands once."""
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from reliability_platform.landing.stream_positions import offsets_landed
+from reliability_platform.settings import Settings, load_settings
+from tests.kafka_broker import Broker, running_broker
+from tests.unit.stream_killed import AFTER, ASKED, DURING
+from tests.unit.test_stream_source import SOURCE, landed_batches
+
+PRODUCER = """
+import json, sys, time
+from pathlib import Path
+from confluent_kafka import Producer
+address, topic, stop = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+producer = Producer({"bootstrap.servers": address, "linger.ms": 5, "log_level": 0})
+number, first, step = 0, 1767571200000, 30_000
+while not stop.exists():
+    for number in range(number, number + 200):
+        value = b"{broken" if number % 500 == 7 else json.dumps({"order_id": f"o{number}"}).encode()
+        moment = first + min(number * step, 4 * 86_400_000 - 1)
+        producer.produce(topic, value, partition=number % 3, key=str(number).encode(), timestamp=moment)
+    producer.flush()
+    number += 1
+    time.sleep(0.2)
+print(number)
+"""
+"""1,000 records a second at most, over four days, until a file is there; some cannot be decoded."""
+
+
+def start(home: Settings, broker: Broker, topic: str, now: str) -> subprocess.Popen[bytes]:
+    """A process that has begun to land."""
+    command = [sys.executable, "-m", "tests.unit.stream_killed", str(home.home), broker.address, topic, now]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None and process.stdout.readline() == b"begins\n"
+    return process
+
+
+def kill_at_random(tmp_path: Path, kills: int, seed: int) -> tuple[int, Counter[int]]:
+    """How many records were sent, and how often each has landed."""
+    moments, killed, stop = random.Random(seed), 0, tmp_path / "stop"
+    home, topic = load_settings(tmp_path / "home"), "orders"
+    with running_broker() as broker:
+        broker.make(topic)
+        broker.make(f"{topic}.dead", 1)
+        producer = subprocess.Popen(
+            [sys.executable, "-c", PRODUCER, broker.address, topic, str(stop)], stdout=subprocess.PIPE
+        )
+        began = time.monotonic()
+        assert start(home, broker, topic, DURING).wait(120) == 0
+        took = (time.monotonic() - began) / 2
+        while killed < kills:
+            process, began = start(home, broker, topic, DURING), time.monotonic()
+            try:
+                assert process.wait(took * moments.uniform(0.05, 1)) == 0
+                took = time.monotonic() - began
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                killed += 1
+                took *= 1.1
+        stop.touch()
+        sent = int(producer.communicate(timeout=60)[0])
+        both = [start(home, broker, topic, AFTER), start(home, broker, topic, AFTER)]
+        assert [one.wait(300) for one in both] == [0, 0]
+    found = Counter[int]()
+    for day in ASKED:
+        for batch in landed_batches(home, day):
+            found.update(int(key) for key in batch["key"].to_pylist())
+        assert [one.closes for one in offsets_landed(home, SOURCE, topic, day)].count(True) == 1
+    return sent, found
+
+
+def test_landing_that_is_killed_lands_each_record_once(tmp_path: Path) -> None:
+    sent, found = kill_at_random(tmp_path, kills=3, seed=1)
+    assert sent > 1_000
+    assert found == Counter(range(sent))
+
+
+@pytest.mark.exhaustive  # minutes: 60 processes are killed, of which the quick test kills 3
+def test_landing_that_is_killed_sixty_times_lands_each_record_once(tmp_path: Path) -> None:
+    sent, found = kill_at_random(tmp_path, kills=60, seed=2)
+    assert sent > 20_000
+    assert found == Counter(range(sent))

@@ -1,0 +1,402 @@
+"""A source that is a topic: each record lands once, days close by offsets, a bad record costs itself alone."""
+
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from reliability_platform.atomic import parquet_bytes
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.contract import Cadence, Column, Contract
+from reliability_platform.contracts.file_format import FileFormat
+from reliability_platform.contracts.odcs import read_contracts
+from reliability_platform.contracts.servers import KAFKA, Server
+from reliability_platform.errors import UsageError
+from reliability_platform.landing.admission import admit
+from reliability_platform.landing.bronze import bronze_folder
+from reliability_platform.landing.deliveries import Landed, fetch, unreachable
+from reliability_platform.landing.replacement import landed_manifests
+from reliability_platform.landing.stream import read_again
+from reliability_platform.landing.stream_positions import Lost, offsets_landed
+from reliability_platform.landing.writer import landing_folder
+from reliability_platform.operations import operations_engine
+from reliability_platform.remediation.actions.re_request import request as request_again
+from reliability_platform.remediation.evidence import missing_slots
+from reliability_platform.settings import Settings, load_settings
+from reliability_platform.sources import kafka
+from reliability_platform.sources.batch import batch_id
+from reliability_platform.sources.kafka import Offsets, Topic, configuration
+from tests.kafka_broker import Broker, running_broker
+
+SOURCE, TOPIC = "orders", "shop.orders"
+DAY = date(2026, 1, 5)
+NEXT = DAY + timedelta(days=1)
+AFTER = datetime(2026, 1, 6, 0, 30, tzinfo=UTC)
+MIDNIGHT = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp() * 1000)
+HOUR = 3_600_000
+CONTRACT = Contract(
+    source=SOURCE,
+    key=("order_id",),
+    event_time="ordered_at",
+    columns=(
+        Column("order_id", "VARCHAR", required=True),
+        Column("ordered_at", "TIMESTAMP", required=True),
+        Column("amount", "DECIMAL(12,2)", required=False),
+    ),
+    cadence=Cadence(),
+    deadline_minutes=60,
+    owner="ops@example.com",
+    critical=False,
+    kind="stream",
+    file_format=FileFormat("json"),
+    table=TOPIC,
+)
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Broker]:
+    """One for the module; each test has topics of its own."""
+    with running_broker() as found:
+        yield found
+
+
+@pytest.fixture
+def topic(broker: Broker, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A topic of three partitions that the source is."""
+    name = request.node.name.replace("[", "-").replace("]", "")
+    broker.make(name)
+    declare(monkeypatch, broker, name)
+    return name
+
+
+def declare(
+    monkeypatch: pytest.MonkeyPatch, broker: Broker, topic: str, server: Server | None = None, **more: Any
+) -> None:
+    """Let the source be this topic."""
+    declare_at(monkeypatch, topic, server or Server(KAFKA, broker.address, "cluster"), **more)
+
+
+def declare_at(monkeypatch: pytest.MonkeyPatch, topic: str, server: Server, **more: Any) -> None:
+    """The same at any server."""
+    monkeypatch.setitem(CONTRACTS, SOURCE, replace(CONTRACT, table=topic, servers=(server,), **more))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Settings:
+    """Where it lands."""
+    return load_settings(tmp_path / "home")
+
+
+def order(number: int, hour: float, **more: Any) -> bytes:
+    """A record."""
+    moment = datetime(2026, 1, 5, tzinfo=UTC) + timedelta(hours=hour)
+    return json.dumps({"order_id": f"o{number}", "ordered_at": moment.isoformat(), "amount": 12.5} | more).encode()
+
+
+def sent(number: int, hour: float, partition: int = 0) -> tuple[int, bytes, int]:
+    """The same with its partition and its time in the topic."""
+    return partition, order(number, hour), MIDNIGHT + int(hour * HOUR)
+
+
+def land(home: Settings, now: datetime = AFTER, *days: date) -> Landed:
+    """One fetch of some days."""
+    return fetch(home, operations_engine(home), SOURCE, days or [DAY], lambda: now)
+
+
+def landed_batches(home: Settings, day: date) -> list[pa.Table]:
+    """The records of a landing day, a table for each batch with a manifest."""
+    folder = landing_folder(home, SOURCE, day)
+    return [pq.ParquetFile(folder / f"{one.batch_id}.parquet").read() for one in landed_manifests(home, SOURCE, day)]
+
+
+def landed_offsets(home: Settings, day: date) -> dict[int, list[int]]:
+    """By partition, the offsets in the files of a landing day."""
+    found: dict[int, list[int]] = {}
+    for table in landed_batches(home, day):
+        for one in table.select(["partition", "offset"]).to_pylist():
+            found.setdefault(one["partition"], []).append(one["offset"])
+    return {partition: sorted(offsets) for partition, offsets in found.items()}
+
+
+def rows(home: Settings, day: date = DAY) -> list[dict[str, Any]]:
+    """The rows of a day as admitted."""
+    files = sorted(bronze_folder(home, SOURCE, day).glob("*.parquet"))
+    return [one for path in files for one in pq.read_table(path, partitioning=None).to_pylist()]
+
+
+def test_a_day_is_the_records_of_its_time_and_is_closed_once_it_has_been_read_to_its_end(
+    home: Settings, broker: Broker, topic: str
+) -> None:
+    broker.send(topic, [sent(1, 1), sent(2, 2, 1), sent(3, 23.99), sent(4, 24.1), sent(5, 25, 1)])
+    landed = land(home)
+    assert (landed.trouble, landed.rows, landed.batches) == ("", 3, 3)
+    assert landed_offsets(home, DAY) == {0: [0, 1], 1: [0]}
+    assert landed_offsets(home, NEXT) == {}
+    [closing] = [one for one in offsets_landed(home, SOURCE, topic, DAY) if one.closes]
+    assert closing.next == {0: 2, 1: 1, 2: 0}
+    assert [one.status for one in admit(home, SOURCE, DAY)] == ["admitted"] * 3
+    assert [(one["order_id"], str(one["amount"])) for one in rows(home)] == [
+        ("o1", "12.50"),
+        ("o3", "12.50"),
+        ("o2", "12.50"),
+    ]
+    land(home, AFTER + timedelta(days=1), NEXT)
+    assert landed_offsets(home, NEXT) == {0: [2], 1: [1]}
+
+
+def test_reading_again_lands_nothing_twice(home: Settings, broker: Broker, topic: str) -> None:
+    noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    broker.send(topic, [sent(1, 1), sent(2, 2)])
+    land(home, noon)
+    assert land(home, noon).rows == 2
+    broker.send(topic, [sent(3, 11)])
+    land(home, noon)
+    assert landed_offsets(home, DAY) == {0: [0, 1, 2]}
+    assert not any(one.closes for one in offsets_landed(home, SOURCE, topic, DAY))
+
+
+def test_what_comes_after_a_day_was_closed_is_late_on_the_next(home: Settings, broker: Broker, topic: str) -> None:
+    broker.send(topic, [sent(1, 1)])
+    land(home)
+    broker.send(topic, [sent(2, 23), sent(3, 24.2)])
+    land(home, AFTER + timedelta(days=1), NEXT)
+    assert landed_offsets(home, DAY) == {0: [0]}
+    assert landed_offsets(home, NEXT) == {0: [1, 2]}
+
+
+def test_a_record_that_cannot_be_decoded_costs_itself_alone(home: Settings, broker: Broker, topic: str) -> None:
+    bad = [b"{broken", b"[1]", b'{"order_id": NaN}', b"\xff\xfe", None, b'{"order_id": "a", "order_id": "b"}']
+    broker.send(topic, [(0, value, MIDNIGHT + HOUR) for value in [order(1, 1), *bad, order(2, 2)]])
+    land(home)
+    assert {one.status for one in admit(home, SOURCE, DAY)} == {"admitted"}
+    admitted = rows(home)
+    assert [one["order_id"] for one in admitted] == ["o1", *[None] * 6, "o2"]
+    told = [json.loads(one["_rescued"])["ordered_at"] for one in admitted[1:7]]
+    assert told == [
+        "{broken",
+        "[1]",
+        '{"order_id": NaN}',
+        "bytes FFFE",
+        "no value",
+        '{"order_id": "a", "order_id": "b"}',
+    ]
+
+
+def test_avro_is_read_by_the_schema_beside_the_contract(
+    home: Settings, broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fastavro import parse_schema, schemaless_writer
+
+    schema = {
+        "type": "record",
+        "name": "order",
+        "fields": [
+            {"name": "order_id", "type": "string"},
+            {"name": "ordered_at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+            {"name": "amount", "type": {"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 2}},
+        ],
+    }
+
+    def written(**said: Any) -> bytes:
+        stream = io.BytesIO(b"\x00\x00\x00\x00\x07")
+        stream.seek(5)
+        schemaless_writer(stream, parse_schema(schema), said)
+        return stream.getvalue()
+
+    good = written(order_id="o1", ordered_at=datetime(2026, 1, 5, 1, tzinfo=UTC), amount=Decimal("3.50"))
+    declare(monkeypatch, broker, topic, file_format=FileFormat("avro", schema=json.dumps(schema), skip=5))
+    broker.send(topic, [(0, good, MIDNIGHT), (0, good[:-2], MIDNIGHT), (0, good + b"x", MIDNIGHT)])
+    land(home)
+    assert {one.status for one in admit(home, SOURCE, DAY)} == {"admitted"}
+    first = rows(home)[0]
+    assert (first["order_id"], first["ordered_at"], str(first["amount"])) == ("o1", datetime(2026, 1, 5, 1), "3.50")
+    assert [one["_rescued"] is None for one in rows(home)] == [True, False, False]
+
+
+def test_records_that_a_topic_did_not_keep_are_told_with_their_offsets(
+    home: Settings, broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.send(topic, [sent(number, 1) for number in range(4)])
+    land(home)
+    broker.send(topic, [sent(number, 25) for number in range(4, 10)])
+    asked = Topic.offsets
+
+    def kept_from_the_seventh(self: Topic) -> dict[int, Offsets]:
+        return {one: Offsets(7, there.end) if one == 0 else there for one, there in asked(self).items()}
+
+    monkeypatch.setattr(Topic, "offsets", kept_from_the_seventh)
+    land(home, AFTER + timedelta(days=1), NEXT)
+    assert landed_offsets(home, NEXT) == {0: [7, 8, 9]}
+    [lost] = [lost for one in offsets_landed(home, SOURCE, topic, NEXT) for lost in one.lost]
+    assert (lost, lost.records) == (Lost(0, 4, 6), 3)
+    land(home, AFTER + timedelta(days=2), NEXT + timedelta(days=1))
+    assert not [one.lost for one in offsets_landed(home, SOURCE, topic, NEXT + timedelta(days=1)) if one.lost]
+
+
+def test_a_batch_is_read_again_by_its_offsets(home: Settings, broker: Broker, topic: str) -> None:
+    broker.send(topic, [sent(1, 1), sent(2, 2), sent(3, 30)])
+    land(home)
+    landed = landing_folder(home, SOURCE, DAY) / f"{batch_id(SOURCE, DAY, 2)}.parquet"
+    again = read_again(home, SOURCE, DAY, 2, 2, lambda: AFTER)
+    assert parquet_bytes(again.table) == landed.read_bytes()
+    landed.write_bytes(b"torn")
+    assert {one.reason for one in admit(home, SOURCE, DAY)} == {None, "checksum_mismatch"}
+    request_again(home, SOURCE, {DAY: {2}})
+    records = admit(home, SOURCE, DAY)
+    assert sorted((one.status, one.state, one.batch_attempt) for one in records) == [
+        ("admitted", "admitted", 1), ("admitted", "admitted", 2), ("refused", "superseded", 1),
+    ]  # fmt: skip
+    assert [one["order_id"] for one in rows(home)] == ["o1", "o2"]
+
+
+def test_a_day_that_was_not_read_to_its_end_is_missing_its_first_batch_until_it_is_asked_for_again(
+    home: Settings, broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.send(topic, [sent(1, 1)])
+    declare(monkeypatch, broker, topic, server=Server(KAFKA, "127.0.0.1:1", "cluster"))
+    monkeypatch.setattr(kafka, "CONNECT_SECONDS", 1.0)
+    landed = land(home)
+    assert landed.trouble == "The Kafka cluster at 127.0.0.1:1 does not answer."
+    assert landed.fetch is not None and (landed.fetch.missing, landed.fetch.refusals) == (1, 1)
+    admit(home, SOURCE, DAY)
+    assert missing_slots(home, SOURCE, DAY) == {1}
+    declare(monkeypatch, broker, topic)
+    request_again(home, SOURCE, {DAY: {1}})
+    assert landed_offsets(home, DAY) == {0: [0]}
+    assert {one.status for one in admit(home, SOURCE, DAY)} == {"admitted"}
+    assert missing_slots(home, SOURCE, DAY) == set()
+
+
+def test_a_topic_that_is_not_there_is_named(home: Settings, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    declare(monkeypatch, broker, "nobody.has.it")
+    assert (
+        land(home).trouble
+        == f"The Kafka cluster at {broker.address} has no topic nobody.has.it: look at the table's physicalName."
+    )
+    assert unreachable(home)[0].startswith(f"{SOURCE}: The Kafka cluster at {broker.address} has no topic")
+
+
+def test_dead_letters_are_sent_with_where_they_came_from(
+    home: Settings, broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = f"{topic}.dead"
+    broker.make(dead, 1)
+    declare(monkeypatch, broker, topic, server=Server(KAFKA, broker.address, dead_letter_topic=dead))
+    broker.send(topic, [sent(1, 1, 1), (1, b"{broken", MIDNIGHT + HOUR)], key=b"k", headers=[("trace", b"7")])
+    land(home)
+    consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "reader", "auto.offset.reset": "earliest"})
+    consumer.assign([TopicPartition(dead, 0, 0)])
+    [one] = consumer.consume(1, timeout=10)
+    consumer.close()
+    assert (one.key(), one.value(), dict(one.headers())) == (
+        b"k", b"{broken",
+        {"trace": b"7", "reliability.source": b"orders", "reliability.topic": topic.encode(),
+         "reliability.partition": b"1", "reliability.offset": b"1"},
+    )  # fmt: skip
+    assert landed_offsets(home, DAY) == {1: [0, 1]}
+
+
+def test_the_package_is_asked_for_where_it_is_missing(
+    home: Settings, broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
+    assert land(home).trouble == (
+        "A source that is a stream needs confluent-kafka: install the platform with its extra `kafka`."
+    )
+
+
+def test_who_asks_is_refused_in_one_line(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_PASSWORD", "not-the-one")
+    with running_broker("--authentication") as guarded:
+        server = Server(
+            KAFKA,
+            guarded.address,
+            user="reader",
+            credentials="env:KAFKA_PASSWORD",
+            tls=False,
+            options=(("sasl.mechanism", "PLAIN"),),
+        )
+        declare(monkeypatch, guarded, "any", server=server)
+        monkeypatch.setattr(kafka, "CONNECT_SECONDS", 3.0)
+        assert land(home).trouble.startswith(f"The Kafka cluster at {guarded.address} refuses who asks")
+
+
+WRITTEN = """
+apiVersion: v3.1.0
+kind: DataContract
+id: events
+version: 1.0.0
+servers:
+  - server: cluster
+    type: kafka
+    host: one.example.com:9092,two.example.com:9092
+    customProperties:
+      - {property: user, value: reader}
+      - {property: credentials, value: "env:KAFKA_PASSWORD"}
+      - {property: deadLetterTopic, value: shop.dead}
+customProperties:
+  - {property: eventTime, value: happened}
+  - {property: fileFormat, value: {format: avro, schema: events.avsc, skip: 5}}
+schema:
+  - name: events
+    physicalName: shop.events
+    properties:
+      - {name: id, logicalType: string, primaryKey: true}
+      - {name: happened, logicalType: timestamp}
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """A contract with its schema beside it."""
+    (tmp_path / "events.avsc").write_text('{"type": "string"}')
+    path = tmp_path / "events.yml"
+    path.write_text(WRITTEN)
+    return path
+
+
+def test_a_contract_says_where_a_topic_is_and_how_its_records_are_written(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [contract] = read_contracts(written)
+    assert (contract.kind, contract.table, contract.servers[0].dead_letter_topic) == (
+        "stream",
+        "shop.events",
+        "shop.dead",
+    )
+    assert contract.file_format == FileFormat("avro", skip=5, schema='{"type": "string"}')
+    monkeypatch.setenv("KAFKA_PASSWORD", "hidden")
+    told = configuration(contract.servers[0])
+    assert (told["security.protocol"], told["sasl.username"], told["sasl.password"]) == ("SASL_SSL", "reader", "hidden")
+    assert "hidden" not in repr(contract)
+
+
+@pytest.mark.parametrize(
+    ("instead", "of", "said"),
+    [
+        ("host: one.example.com", "host: one.example.com:9092,two.example.com:9092", "names no brokers"),
+        ("value: hidden", 'value: "env:KAFKA_PASSWORD"', "holds no secret"),
+        ("schema: nowhere.avsc", "schema: events.avsc", "there is no such file beside the contract"),
+        ("schema: ../events.avsc", "schema: events.avsc", "name the file of the Avro schema"),
+        ("format: csv", "format: avro", "fileFormat of a stream has the format json, or avro"),
+        ("format: json", "format: avro", "knows no 'schema'"),
+        ("id: events\nslaProperties: [{property: frequency, value: 4, unit: batches_per_day}]", "id: events", "remove the frequency"),
+        ("  - {server: b, type: kafka, host: 'b:1', customProperties: [{property: fallback, value: true}]}\ncustomProperties:\n  - {property: ev",
+         "customProperties:\n  - {property: ev", "no fallback"),
+    ],
+)  # fmt: skip
+def test_what_a_stream_cannot_be_is_refused_in_one_line(written: Path, instead: str, of: str, said: str) -> None:
+    written.write_text(WRITTEN.replace(of, instead, 1))
+    with pytest.raises(UsageError, match=re.escape(said)):
+        read_contracts(written)
