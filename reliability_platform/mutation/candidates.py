@@ -12,13 +12,18 @@ from typing import Any
 
 import duckdb
 
-from reliability_platform.mutation.columns import ColumnFacts, InputTable, ValueKind
+from reliability_platform.mutation.column_relations import LEAST_DAYS, any_row, belongings, is_plain
+from reliability_platform.mutation.columns import NAMED_AS_KEY, ColumnFacts, InputTable, ValueKind, learn
 from reliability_platform.mutation.project import ProjectInput
 from reliability_platform.mutation.sql_text import literal
 
 ERROR, WARN = "error", "warn"
 LESS, MORE = 0.8, 1.25
 """Limits of a count of rows and of a mean, of what it is today. A bound from one day's data, so these tests warn."""
+STEADY = 0.05
+"""Of a mean that earlier days show to be steady: what was within 5 % of it after half of the time must be so today."""
+HISTORY = (0.5, 0.8, 0.95)
+"""Shares of the days. What was made of that part of the history and does not hold on all of it is not proposed."""
 MAX_ACCEPTED, ROWS_EACH = 12, 20
 """Labels are listed if there are so few of them, or so many rows of each: surnames in a small table are no list of labels."""
 DAY = "1 day"
@@ -64,10 +69,32 @@ def candidates(
     found = {}
     for given, table in inputs:
         if given.is_own and table.rows:
-            possible = [*_of_table(connection, given, table, inputs)]
-            failing = would_fail(connection, table.relation, possible)
+            earlier = list(_earlier(connection, table))
+            possible = [*_of_table(connection, given, table, inputs, has_history=bool(earlier))]
+            failing = set(would_fail(connection, table.relation, possible))
+            for each in earlier:
+                made_then = [*_of_table(connection, given, each, inputs, has_history=True)]
+                held_then = would_fail(connection, each.relation, made_then)
+                made_then = [one for one in made_then if one.key not in held_then]
+                failing |= would_fail(connection, table.relation, made_then)
             found[given.key] = [one for one in possible if one.key not in failing]
     return found
+
+
+def _earlier(connection: duckdb.DuckDBPyConnection, table: InputTable) -> Iterator[InputTable]:
+    """The table as it was on earlier days, where it has several: a test that was made then must hold today."""
+    column = max(table.times, key=lambda one: one.distinct, default=None)
+    if column is None:
+        return
+    day = f"{column.sql}::date"
+    row = connection.execute(f"select count(distinct {day}) from {table.relation}").fetchone()
+    if row is None or row[0] < LEAST_DAYS:
+        return
+    for share in HISTORY:
+        until = f"(select quantile_disc({day}, {share}) from {table.relation})"
+        then = learn(connection, f"(select * from {table.relation} where {day} <= {until})")
+        if 0 < then.rows < table.rows:
+            yield then
 
 
 def would_fail(cursor: duckdb.DuckDBPyConnection, relation: str, possible: Sequence[CandidateTest]) -> frozenset[str]:
@@ -92,6 +119,8 @@ def _of_table(
     given: ProjectInput,
     table: InputTable,
     inputs: Iterable[tuple[ProjectInput, InputTable]],
+    *,
+    has_history: bool,
 ) -> Iterator[CandidateTest]:
     at_least, at_most = math.floor(LESS * table.rows), math.ceil(MORE * table.rows)
     yield _candidate(
@@ -102,30 +131,38 @@ def _of_table(
         WARN,
         f"count(*) not between {at_least} and {at_most}",
     )
+    yield _candidate(given, "", "row_count_at_least", {"at_least": at_least}, WARN, f"count(*) < {at_least}")
+    for one in belongings(connection, table):
+        key = " ".join(str(value) for name, value in one.arguments.items() if name in ("of", "other"))
+        yield _candidate(given, one.column, one.test, dict(one.arguments), WARN, one.fails, key)
     for column in table.columns:
+        if not is_plain(connection, table, column):
+            continue
         if column.filled:
-            yield from _of_column(connection, given, table, column)
+            yield from _of_column(connection, given, table, column, has_history=has_history)
         if column.is_reference:
             yield from _references(connection, given, table, column, inputs)
 
 
 def _of_column(
-    connection: duckdb.DuckDBPyConnection, given: ProjectInput, table: InputTable, column: ColumnFacts
+    connection: duckdb.DuckDBPyConnection,
+    given: ProjectInput,
+    table: InputTable,
+    column: ColumnFacts,
+    *,
+    has_history: bool,
 ) -> Iterator[CandidateTest]:
     name, sql, spread = column.name, column.sql, _spread(connection, table, column)
 
-    def one(test: str, arguments: dict[str, Any], severity: str, fails: str) -> CandidateTest:
-        return _candidate(given, name, test, arguments, severity, fails)
-
-    def any_row(condition: str) -> str:
-        return f"count(*) filter (where {condition}) > 0"
+    def one(test: str, arguments: dict[str, Any], severity: str, fails: str, extra: str = "") -> CandidateTest:
+        return _candidate(given, name, test, arguments, severity, fails, extra)
 
     if column.filled == column.rows:
         yield one("not_null", {}, ERROR, f"count(*) > count({sql})")
     else:
         limit = _rounded(min(1.0, 1.25 * (1 - column.filled / column.rows) + 0.02), math.ceil)
         yield one("null_share_at_most", {"at_most": limit}, WARN, f"count(*) - count({sql}) > {limit} * count(*)")
-    if column.is_unique:
+    if column.is_unique and NAMED_AS_KEY.search(name) is not None:
         yield one("unique", {}, ERROR, f"count({sql}) > count(distinct {sql})")
     if column.is_category and column.distinct <= max(MAX_ACCEPTED, column.rows // ROWS_EACH):
         values = _values(connection, table, column)
@@ -144,14 +181,14 @@ def _of_column(
             f"list_max(map_values(histogram({sql}))) > {limit} * count({sql})",
         )
     if column.is_measure and spread.mean is not None:
-        yield from _of_measure(one, column, spread, any_row)
+        yield from _of_measure(one, column, spread, has_history=has_history)
     if column.kind is ValueKind.TIME:
-        yield from _of_time(one, column, spread, any_row)
+        yield from _of_time(one, column, spread)
     if column.kind is ValueKind.TEXT:
-        yield from _of_text(one, column, spread, any_row)
+        yield from _of_text(one, column, spread)
 
 
-def _of_measure(one: Any, column: ColumnFacts, spread: _Spread, any_row: Any) -> Iterator[CandidateTest]:
+def _of_measure(one: Any, column: ColumnFacts, spread: _Spread, *, has_history: bool) -> Iterator[CandidateTest]:
     least, most, mean = float(spread.least), float(spread.most), spread.mean or 0.0
     room = most - least
     low = 0 if 0 <= least <= room else _rounded(least - room / 2, math.floor)
@@ -160,25 +197,31 @@ def _of_measure(one: Any, column: ColumnFacts, spread: _Spread, any_row: Any) ->
     yield one(
         "values_between", {"at_least": low, "at_most": high}, ERROR, any_row(f"{sql} not between {low} and {high}")
     )
-    margin = max(abs(mean) * (1 - LESS), 3 * (spread.deviation or 0.0) / math.sqrt(max(1, column.filled)))
-    below, above = _rounded(mean - margin, math.floor), _rounded(mean + margin, math.ceil)
-    yield one(
-        "mean_between",
-        {"at_least": below, "at_most": above},
-        WARN,
-        f"avg({sql}) is null or avg({sql}) not between {below} and {above}",
-    )
+    error = (spread.deviation or 0.0) / math.sqrt(max(1, column.filled))
+    margins = {"": max(abs(mean) * (1 - LESS), 3 * error)}
+    if has_history:
+        margins["steady"] = max(abs(mean) * STEADY, 4 * error)
+    for extra, margin in margins.items():
+        below, above = _rounded(mean - margin, math.floor, 3), _rounded(mean + margin, math.ceil, 3)
+        yield one(
+            "mean_between",
+            {"at_least": below, "at_most": above},
+            WARN,
+            f"avg({sql}) is null or avg({sql}) not between {below} and {above}",
+            extra,
+        )
 
 
-def _of_time(one: Any, column: ColumnFacts, spread: _Spread, any_row: Any) -> Iterator[CandidateTest]:
+def _of_time(one: Any, column: ColumnFacts, spread: _Spread) -> Iterator[CandidateTest]:
     sql, first, last = column.sql, str(spread.least)[:10], str(spread.most)[:10]
     yield one("not_in_the_future", {}, ERROR, any_row(f"{sql} > current_timestamp::timestamp + interval {DAY}"))
     yield one("not_before", {"day": first}, WARN, any_row(f"{sql} < date {literal(first)}"))
     yield one("latest_not_before", {"day": last}, WARN, f"max({sql}) is null or max({sql}) < date {literal(last)}")
 
 
-def _of_text(one: Any, column: ColumnFacts, spread: _Spread, any_row: Any) -> Iterator[CandidateTest]:
+def _of_text(one: Any, column: ColumnFacts, spread: _Spread) -> Iterator[CandidateTest]:
     sql = column.sql
+    yield one("not_empty", {}, WARN, any_row(f"{sql} = ''"))
     if not spread.padded:
         yield one("no_spaces_around", {}, WARN, any_row(f"{sql} <> trim({sql})"))
     for case, count in (("upper", spread.upper), ("lower", spread.lower)):
@@ -230,9 +273,15 @@ BUILTIN = frozenset({"not_null", "unique", "accepted_values", "relationships"})
 
 
 def _candidate(
-    given: ProjectInput, column: str, test: str, arguments: dict[str, Any], severity: str, fails: str
+    given: ProjectInput,
+    column: str,
+    test: str,
+    arguments: dict[str, Any],
+    severity: str,
+    fails: str,
+    extra: str = "",
 ) -> CandidateTest:
-    extra = arguments.get("case", "")
+    extra = extra or arguments.get("case", "")
     key = " ".join(part for part in (given.name, column, test, extra) if part)
     return CandidateTest(key, given, column, test, arguments, severity, f"({fails})", test in BUILTIN)
 
@@ -271,10 +320,10 @@ def _values(connection: duckdb.DuckDBPyConnection, table: InputTable, column: Co
     return [str(row[0]) for row in connection.execute(query).fetchall()]
 
 
-def _rounded(value: float, way: Any) -> float:
-    """Two digits, up or down."""
+def _rounded(value: float, way: Any, digits: int = 2) -> float:
+    """So many digits, up or down."""
     if not value or not math.isfinite(value):
         return 0.0
-    step = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - digits + 1)
     rounded = float(f"{way(value / step) * step:.12g}")
     return int(rounded) if rounded.is_integer() else rounded

@@ -68,14 +68,20 @@ def document(tested: Tested, proof: Proof | None = None) -> dict[str, Any]:
             }
             for one in tested.proposals
         ],
-        "proof": None if proof is None else _proof(proof),
+        "proof": None if proof is None else _proof(tested, proof),
     }
 
 
-def _proof(proof: Proof) -> dict[str, Any]:
+def _proof(tested: Tested, proof: Proof) -> dict[str, Any]:
     return {
         "holds": proof.holds,
         "score": _score(proof.with_them.score),
+        "killable": {
+            "before": _score(tested.killable.before),
+            "after": _score(proof.killable),
+            "beyond": dict(tested.killable.beyond),
+            "read_by_no_consumer": tested.killable.unread,
+        },
         "failing_on_clean_data": list(proof.failing),
         "still_surviving": list(proof.missed),
         "diffs": [one.diff(proof.folder) for one in proof.changes],

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from reliability_platform.mutation.columns import InputTable
@@ -96,20 +96,19 @@ def seeded(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) >> 1
 
 
+def in_turn(mutants: Iterable[Mutant], seed: int) -> list[Mutant]:
+    """One of each input, family and build in turn: wherever it is cut off, what was judged stands for all."""
+    groups: dict[tuple[str, str, str], list[Mutant]] = defaultdict(list)
+    for one in sorted(mutants, key=lambda one: seeded(f"{seed} {one.key}")):
+        groups[one.input.key, one.family, one.build].append(one)
+    placed = [(at, seeded(f"{seed} {group}"), one) for group, each in groups.items() for at, one in enumerate(each)]
+    return [one for _, _, one in sorted(placed, key=lambda place: (*place[:2], place[2].key))]
+
+
 def sample(mutants: Iterable[Mutant], most: int, seed: int) -> list[Mutant]:
-    """At most so many, in their order: in turn one of each input and family, so that no wide table takes all places."""
+    """At most so many, in their order, and fair: no wide table takes all places."""
     mutants = list(mutants)
     if len(mutants) <= most:
         return mutants
-    groups: Mapping[tuple[str, str, str], list[Mutant]] = defaultdict(list)
-    for one in sorted(mutants, key=lambda one: seeded(f"{seed} {one.key}")):
-        groups[one.input.key, one.family, one.build].append(one)
-    in_turn = sorted(
-        (
-            (at, seeded(f"{seed} {group}"), one.key)
-            for group, members in groups.items()
-            for at, one in enumerate(members)
-        )
-    )
-    chosen = {key for _, _, key in in_turn[:most]}
+    chosen = {one.key for one in in_turn(mutants, seed)[:most]}
     return [one for one in mutants if one.key in chosen]

@@ -10,7 +10,7 @@ from reliability_platform.mutation.messages import said
 from reliability_platform.mutation.proof import Proof
 from reliability_platform.mutation.score import Score, by, by_build, by_tool, column_of, unguarded, worth_of_tests
 from reliability_platform.mutation.session import Tested
-from reliability_platform.mutation.text_report import score_text, worst_survivors
+from reliability_platform.mutation.text_report import killable_lines, score_text, worst_survivors
 from reliability_platform.mutation.trial import MutantStatus
 
 SHOWN_SURVIVORS, SHOWN_PARTS = 50, 30
@@ -78,6 +78,7 @@ def _proposed(tested: Tested, proof: Proof | None) -> list[Block]:
                 f"Proved on a copy: they pass on the clean data, and the score is {score_text(proof.with_them.score)}."
             )
         )
+        blocks += [Paragraph(line) for line in killable_lines(tested, proof)]
     else:
         blocks.append(Paragraph("Not proved, so not to be taken as they are."))
         blocks.append(Bullets([*proof.failing, *proof.missed]))

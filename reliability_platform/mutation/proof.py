@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reliability_platform.mutation.private_copy import NOT_OURS, temporary_folder
+from reliability_platform.mutation.score import Score
 from reliability_platform.mutation.session import Progress, Tell, Tested, Wanted, mutate, unheard
 from reliability_platform.mutation.trial import MutantStatus
 from reliability_platform.mutation.yml_edit import FileEdit, ProjectLayout, edits, write
@@ -28,6 +29,9 @@ class Proof:
     """Names of tests that do not pass on the clean data with the proposals, and did without."""
     missed: tuple[str, ...]
     """Keys of mutants that a proposal was chosen for and that still survive."""
+
+    killable: Score
+    """With the proposals, of what is killable."""
 
     @property
     def holds(self) -> bool:
@@ -55,6 +59,7 @@ def prove(wanted: Wanted, tested: Tested, tell: Tell = unheard, progress: Progre
         with_them=again,
         failing=tuple(one.name for one in again.project.left_out if one.name not in before),
         missed=tuple(sorted(wanted_killed - killed)),
+        killable=tested.killable.after(again.outcomes),
     )
 
 

@@ -1,7 +1,7 @@
 """The score: of the mutants that a test could have noticed, the share that one did, with its interval and by parts."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -48,6 +48,45 @@ class Score:
         middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
         low, high = ((middle + sign * half) / (1 + z * z / n) for sign in (-1, 1))
         return max(0.0, low), min(1.0, high)
+
+
+@dataclass(frozen=True)
+class Killable:
+    """The mutants that tests noticed, and the survivors that some test which holds on the clean data would notice.
+
+    Without survivors that no consumer reads: a test for these is a test too many. What is killable is so by the tests known here
+    (`candidates.py`, `column_relations.py`): one that knows the business can notice more.
+    """
+
+    keys: frozenset[str]
+    killed: int
+    beyond: tuple[tuple[str, int], ...]
+    """Faults → survivors that consumers would read and that no such test notices, the most first."""
+    unread: int
+    """Survivors that no consumer reads."""
+
+    @classmethod
+    def of(cls, outcomes: Sequence[MutantOutcome]) -> "Killable":
+        """Of outcomes for which it was looked which tests would notice."""
+        killed = {one.mutant.key for one in outcomes if one.status is MutantStatus.KILLED}
+        read = [one for one in outcomes if one.status is MutantStatus.SURVIVED_CHANGED]
+        beyond = Counter(one.mutant.fault for one in read if not one.would_notice)
+        return cls(
+            frozenset(killed | {one.mutant.key for one in read if one.would_notice}),
+            len(killed),
+            tuple(beyond.most_common()),
+            sum(one.status is MutantStatus.SURVIVED for one in outcomes),
+        )
+
+    @property
+    def before(self) -> Score:
+        """With the tests that there are."""
+        return Score(self.killed, len(self.keys) - self.killed)
+
+    def after(self, outcomes: Iterable[MutantOutcome]) -> Score:
+        """Of the same mutants, judged again."""
+        killed = sum(one.status is MutantStatus.KILLED and one.mutant.key in self.keys for one in outcomes)
+        return Score(killed, len(self.keys) - killed)
 
 
 def by(outcomes: Iterable[MutantOutcome], names: Callable[[MutantOutcome], Iterable[str]]) -> dict[str, Score]:

@@ -16,7 +16,7 @@ from reliability_platform.mutation.direct_build import DirectBuild, DuckDBError,
 from reliability_platform.mutation.errors import ProjectUnusableError
 from reliability_platform.mutation.increment import Inputs, NextRun, next_run
 from reliability_platform.mutation.journal import Journal, default_folder
-from reliability_platform.mutation.mutants import Mutant, all_mutants, sample
+from reliability_platform.mutation.mutants import Mutant, all_mutants, in_turn, sample
 from reliability_platform.mutation.private_copy import PrivateFolder, Untouched, private_folder
 from reliability_platform.mutation.private_profile import (
     PrivateProfile,
@@ -27,7 +27,7 @@ from reliability_platform.mutation.private_profile import (
 )
 from reliability_platform.mutation.project import LeftOut, Project, ProjectInput
 from reliability_platform.mutation.proposals import ProposedTest, propose
-from reliability_platform.mutation.score import Score
+from reliability_platform.mutation.score import Killable, Score
 from reliability_platform.mutation.suites.expectations import expectations
 from reliability_platform.mutation.suites.soda_checks import SodaChecks
 from reliability_platform.mutation.trial import MutantOutcome, run_trial
@@ -88,6 +88,11 @@ class Tested:
     def score(self) -> Score:
         """Of all of it."""
         return Score.of(self.outcomes)
+
+    @property
+    def killable(self) -> Killable:
+        """What tests can notice, where proposals were asked for."""
+        return Killable.of(self.outcomes)
 
 
 Tell = Callable[[str], None]
@@ -232,7 +237,7 @@ def _judged(
     try:
         found = run_trial(
             build,
-            [one for one in mutants if one.key not in known],
+            [one for one in in_turn(mutants, wanted.seed) if one.key not in known],
             workers=wanted.workers,
             seconds_each=max(LEAST_SECONDS, TIMES_A_CLEAN_BUILD * clean_seconds),
             until=None if wanted.max_minutes is None else time.monotonic() + 60 * wanted.max_minutes,

@@ -124,6 +124,7 @@ def _proposed(tested: Tested, proof: Proof) -> Iterator[str]:
         yield f"  {len(one.kills):>4}  {where}: {one.candidate.test}{f' ({said})' if said else ''}, {one.candidate.severity}"
     if proof.holds:
         yield f"Proved on a copy: they pass on the clean data, and with them the score is {score_text(proof.with_them.score)}."
+        yield from killable_lines(tested, proof)
     else:
         yield "Not proved, so not to be taken as they are:"
         yield from (f"  {name} does not pass on the clean data" for name in proof.failing[:SHOWN_PARTS])
@@ -131,6 +132,18 @@ def _proposed(tested: Tested, proof: Proof) -> Iterator[str]:
     for change in proof.changes:
         yield ""
         yield from change.diff(proof.folder).splitlines()
+
+
+def killable_lines(tested: Tested, proof: Proof) -> Iterator[str]:
+    """The score of what is killable, before and after, and what is not."""
+    killable = tested.killable
+    yield f"Of what is killable: {score_text(killable.before)} before, {score_text(proof.killable)} with them."
+    if killable.beyond:
+        named = ", ".join(f"{fault} {count}" for fault, count in killable.beyond[:SHOWN_PARTS])
+        beyond = counted(sum(count for _, count in killable.beyond), "survivor")
+        yield f"Beyond every test known here that earlier days do not refute: {beyond} ({named})."
+    if killable.unread:
+        yield f"Read by no consumer, and no test is proposed for them: {counted(killable.unread, 'survivor')}."
 
 
 def _parts(heading: str, scores: dict[str, Score], most: int) -> Iterator[str]:
