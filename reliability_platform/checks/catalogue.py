@@ -249,6 +249,20 @@ _BRONZE = {
         "stale_redelivery", False, "P3", "No batch of an earlier landing day came again.", _IGNORED
     ),
 }
+_OFFSETS = _Property(
+    "missing_data",
+    True,
+    "P1",
+    "The topic has kept its records until they were read.",
+    "The records are gone from the topic: ask the owner of the source to send them again, and let the topic keep them longer.",
+)
+_KEEPS_UP = _Property(
+    "freshness_breach",
+    False,
+    "P2",
+    "Landing is behind the topic by less than the latency of the contract.",
+    "See whether the daemon runs and how long a landing takes; what waits in the topic lands with the next ones.",
+)
 _STAGING = {
     "late_share": _Property(
         "late_data",
@@ -351,6 +365,8 @@ def _native_checks() -> list[CheckSpec]:
     for source in SOURCES:
         one = (source,)
         specs += [_spec(f"bronze_{source}__{name}", f"bronze_{source}", one, what) for name, what in _BRONZE.items()]
+        if CONTRACTS[source].is_stream:
+            specs.append(_spec(f"bronze_{source}__offsets_kept", f"bronze_{source}", one, _OFFSETS))
         specs += [_spec(f"stg_{source}__{name}", f"stg_{source}", one, what) for name, what in _STAGING.items()]
         specs.append(_spec(f"stg_{source}__no_conflicting_keys", f"stg_{source}", one, _CONFLICT))
         shifted = f"stg_{source}__rows_of_their_slot"
@@ -582,6 +598,11 @@ def _run_checks() -> list[CheckSpec]:
             ("nothing_unexamined", _NOTICED),
         )
     ]
+    topics = [
+        _spec(f"bronze_{source}__stream_keeps_up", f"bronze_{source}", (source,), _KEEPS_UP, engine="run")
+        for source in SOURCES
+        if CONTRACTS[source].is_stream
+    ]
     upkeep = [
         _spec(
             f"home__{name}",
@@ -596,7 +617,7 @@ def _run_checks() -> list[CheckSpec]:
         _spec(f"stg_{source}__as_built", f"stg_{source}", (source,), _AS_BUILT, engine="run") for source in SOURCES
     ]
     layers += [_spec(f"{one.name}__as_built", one.name, one.sources, _OWN_AS_BUILT, engine="run") for one in OWN_TABLES]
-    return builds + fetches + layers + upkeep + _told()
+    return builds + fetches + topics + layers + upkeep + _told()
 
 
 CHECKS: dict[str, CheckSpec] = {

@@ -24,6 +24,7 @@ from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckRe
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import agreeing, counted
 from reliability_platform.landing.arrivals import arrivals_of
+from reliability_platform.landing.stream_positions import offsets_landed
 from reliability_platform.masking import error_text
 from reliability_platform.operations import operations_engine
 from reliability_platform.parquet import literal, scan_days
@@ -34,6 +35,8 @@ ARRIVALS = "arrivals_of_"
 """Beginning of the names under which our own times of arrival are given to a query, by source."""
 ADMISSIONS = "admissions_of_"
 """Beginning of the names of the admission records of the window, by source."""
+LOST = "offsets_lost_of_"
+"""Beginning of the names under which a query is given which offsets topics have not kept, by source."""
 CONSERVATION = "rec_batches__conserved"
 CONSERVED = "conserved"
 """The name of what that reconciliation says of the window."""
@@ -67,7 +70,21 @@ def _shared(settings: Settings, days: Sequence[date]) -> dict[str, str]:
     window = "where landing_date between $first and $last"
     records = {f"{ADMISSIONS}{source}": scan_days(settings.admissions / source, days) for source in SOURCES}
     shared = {name: f"select * from {table} {window}" for name, table in (records | {CONSERVED: CONSERVATION}).items()}
-    return shared | {COMPARED: _compared()}
+    lost = {f"{LOST}{source}": _lost(settings, source, days) for source in SOURCES if CONTRACTS[source].is_stream}
+    return shared | lost | {COMPARED: _compared()}
+
+
+def _lost(settings: Settings, source: str, days: Sequence[date]) -> str:
+    """SQL: by landing day and partition, how many offsets the topic had not kept until they were read, as its manifests say."""
+    topic = CONTRACTS[source].table
+    found = [
+        f"(date '{day}', {lost.records})"
+        for day in days
+        for one in offsets_landed(settings, source, topic, day)
+        for lost in one.lost
+        if one.attempt == 1
+    ]
+    return f"from (values {', '.join(found) or '(null::date, 0)'}) as lost(landing_date, records)"
 
 
 def _compared() -> str:
@@ -101,7 +118,14 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
     cadence = contract.cadence
     came = f"select distinct landing_date from {admissions} where {window}"
     refused = f"from {admissions} where {window} and status = 'refused' and state = 'quarantined'"
+    offsets_kept = NativeCheck(
+        f"select landing_date, sum(records), null from {LOST}{source} where {window} group by landing_date",
+        0,
+        "record|records that the topic did not keep until it was read",
+        subject=came,
+    )
     return {
+        **({f"bronze_{source}__offsets_kept": offsets_kept} if contract.is_stream else {}),
         f"bronze_{source}__batch_completeness": NativeCheck(
             f"""
             with days as (

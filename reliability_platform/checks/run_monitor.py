@@ -1,5 +1,6 @@
 """Check results on runs: builds that were killed, could not write or met another one; runs that died at another stage;
-fetches that were turned away; deadlines that a source will probably miss; days that were due and that nobody ran.
+fetches that were turned away; deadlines that a source will probably miss; days that were due and that nobody ran; topics that
+landing has fallen behind.
 
 The data cannot show these: after a crash every table may be whole and yet of two times. Read from the journal of
 builds, the log of fetches and the breakers alone.
@@ -20,6 +21,7 @@ from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.schedule_monitor import MENDED, last_failures, monitor_schedule
 from reliability_platform.checks.steps import Step
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.checks.stream_monitor import monitor_streams
 from reliability_platform.clock import days
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import counted
@@ -230,11 +232,12 @@ _MONITORS = {
     "deadlines": monitor_deadlines,
     "the schedule": monitor_schedule,
     "landing": monitor_landing,
+    "topics": monitor_streams,
 }
 
 
 def monitor_runs(settings: Settings, engine: Engine, now: datetime, step: Step | None = None) -> list[CheckResult]:
-    """All news of builds, runs, fetches, deadlines, the schedule and landing. What `step` guards fails for itself."""
+    """All news of builds, runs, fetches, deadlines, the schedule, landing and topics. What `step` guards fails for itself."""
     found: list[CheckResult] = []
     for about, monitor in _MONITORS.items():
         with step(f"what is new about {about} could not be found out") if step else nullcontext():

@@ -10,23 +10,25 @@ Memory is bounded: so many records wait to be written, so many kilobytes are fet
 nothing is fetched beyond that.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reliability_platform.clock import Clock, day_end, days
-from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.counted import counted
-from reliability_platform.errors import EnvironmentUnusableError, SourceUnavailableError
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, SourceUnavailableError
 from reliability_platform.landing.breaker import Breaker
 from reliability_platform.landing.replacement import attempts_landed
+from reliability_platform.landing.stream_lag import lag_of, note_lag
 from reliability_platform.landing.stream_positions import (
     CLOSING,
     LandedOffsets,
@@ -42,6 +44,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch, batch_id
 from reliability_platform.sources.kafka import RECORDS, Topic, opened
+from reliability_platform.sources.source import kind_of
 
 ROWS_A_BATCH = 200_000
 BYTES_A_BATCH = 32 * 2**20
@@ -95,7 +98,28 @@ def land_stream(
             return StreamPass(frozenset(), 0, 0, (), (), 0, None)
         breaker = Breaker(operations_engine(settings), source)
         with _permitted(breaker, source, clock), opened(contract.servers[0], contract) as topic:
-            return _Landing(settings, contract, topic, positions, clock()).land(asked, seconds or wait)
+            found = _Landing(settings, contract, topic, positions, clock()).land(asked, seconds or wait)
+        note_lag(settings, source, found.lag, found.newest, clock())
+        return found
+
+
+READ_EVERY = timedelta(minutes=5)
+"""So often topics are read through the day: a batch of each partition that has something new, 288 a day at most."""
+READ_FOR_SECONDS = 20.0
+"""So long a look may take: it is part of a sensor's tick."""
+
+
+def read_topics(settings: Settings, paused: Collection[str], clock: Clock) -> None:
+    """Land what the topics have now of those sources that have begun to be read. What goes wrong is said by the next run, the
+    doctor and the deadlines: no other source suffers for it."""
+    for source in SOURCES:
+        if kind_of(settings, source) != "stream" or source in paused:
+            continue
+        lag = lag_of(settings, source)
+        if lag is not None and clock() - lag.measured_at >= READ_EVERY:
+            today = clock().astimezone(ZoneInfo(CONTRACTS[source].day_zone)).date()
+            with suppress(SourceUnavailableError, EnvironmentUnusableError, HomeBusyError):
+                land_stream(settings, source, [today], clock, READ_FOR_SECONDS)
 
 
 def _lock(settings: Settings, source: str) -> Path:
@@ -219,10 +243,7 @@ class _Landing:
     @property
     def _today(self) -> date:
         """By the calendar of the source."""
-        day = self._now.astimezone(UTC).date() - timedelta(days=1)
-        while self._is_over(day):
-            day += timedelta(days=1)
-        return day
+        return self._now.astimezone(ZoneInfo(self._contract.day_zone)).date()
 
     def _is_over(self, day: date) -> bool:
         return day_end(day, self._contract.day_zone) <= self._now

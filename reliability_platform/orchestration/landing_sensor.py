@@ -16,12 +16,14 @@ from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.arrivals import last_seen, look
 from reliability_platform.landing.pickup import pick_up_late
+from reliability_platform.landing.stream import read_topics
 from reliability_platform.landing.watch import Changed, Watch, changed_folders, is_settled
 from reliability_platform.orchestration.backfill_guard import LANDED_TAG
 from reliability_platform.orchestration.jobs import reprocess_job
 from reliability_platform.orchestration.partitions import tagged_days
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
+from reliability_platform.pauses import Pauses
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
 
@@ -73,6 +75,7 @@ def collect(
     """The landing days to run for what has come by itself, and what to remember for the next look."""
     watch = Watch.resumed(remembered, now)
     pick_up_late(settings)
+    read_topics(settings, Pauses(engine).sources(now), lambda: now)
     changed = changed_folders(settings, watch.after_ns, _waited_for(engine, now))
     if not changed:
         return [], watch.remembered(now, [])

@@ -57,6 +57,7 @@ NOT_HERE = {
     "reliability_schedule_missed", "reliability_incident_mean_time_to_acknowledge_seconds",
     "reliability_incident_mean_time_to_recover_seconds", "reliability_incident_mean_time_to_resolve_seconds",
     "reliability_incident_mean_time_to_detect_seconds", "reliability_paused_since_timestamp_seconds",
+    "reliability_stream_lag_records", "reliability_stream_lag_seconds",
 }  # fmt: skip
 """What a home without channels, snapshots, drills, endpoints or a daemon cannot answer: it is left out, and not invented."""
 

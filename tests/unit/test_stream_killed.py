@@ -1,6 +1,7 @@
 """Landing of a topic is killed at random moments while a producer in another process goes on: each record lands once."""
 
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -58,6 +59,10 @@ def kill_at_random(tmp_path: Path, kills: int, seed: int) -> tuple[int, Counter[
         took = (time.monotonic() - began) / 2
         while killed < kills:
             process, began = start(home, broker, topic, DURING), time.monotonic()
+            if moments.random() < 0.3:  # a broker that does not answer for a while
+                broker.process.send_signal(signal.SIGSTOP)
+                time.sleep(moments.uniform(0.1, 1))
+                broker.process.send_signal(signal.SIGCONT)
             try:
                 assert process.wait(took * moments.uniform(0.05, 1)) == 0
                 took = time.monotonic() - began

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.contracts import CONTRACTS
@@ -27,7 +27,8 @@ from reliability_platform.landing.admission import admit
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.deliveries import Landed, fetch, unreachable
 from reliability_platform.landing.replacement import landed_manifests
-from reliability_platform.landing.stream import read_again
+from reliability_platform.landing.stream import read_again, read_topics
+from reliability_platform.landing.stream_lag import lag_of
 from reliability_platform.landing.stream_positions import Lost, offsets_landed
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
@@ -400,3 +401,78 @@ def test_what_a_stream_cannot_be_is_refused_in_one_line(written: Path, instead: 
     written.write_text(WRITTEN.replace(of, instead, 1))
     with pytest.raises(UsageError, match=re.escape(said)):
         read_contracts(written)
+
+
+@pytest.fixture
+def mock_cluster() -> Iterator[str]:
+    """Brokers of librdkafka itself, in this process: they know where a partition ends, and refuse what is beyond."""
+    producer = Producer({"test.mock.num.brokers": 3, "bootstrap.servers": "none", "log_level": 0})
+    yield ",".join(f"{one.host}:{one.port}" for one in producer.list_topics(timeout=10).brokers.values())
+
+
+def send_to(cluster: str, topic: str, *records: tuple[int, bytes, int]) -> None:
+    """The records of a topic of such a cluster."""
+    producer = Producer({"bootstrap.servers": cluster, "log_level": 0})
+    for partition, value, moment in records:
+        producer.produce(topic, value, partition=partition, timestamp=moment)
+    assert producer.flush(10) == 0
+
+
+def test_what_waits_in_the_topic_is_measured(
+    home: Settings, mock_cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare_at(monkeypatch, "lagging", Server(KAFKA, mock_cluster))
+    send_to(mock_cluster, "lagging", sent(1, 23), sent(2, 24.5), sent(3, 25), sent(4, 26, 1))
+    land(home)
+    lag = lag_of(home, SOURCE)
+    assert lag is not None
+    assert (lag.records, lag.seconds, lag.newest_at) == (3, 5_400, datetime(2026, 1, 5, 23, tzinfo=UTC))
+    land(home, AFTER + timedelta(days=1), NEXT)
+    lag = lag_of(home, SOURCE)
+    assert lag is not None and (lag.records, lag.seconds) == (0, 0)
+
+
+def test_topics_are_read_through_the_day_once_they_have_begun(
+    home: Settings, mock_cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare_at(monkeypatch, "through.the.day", Server(KAFKA, mock_cluster))
+    send_to(mock_cluster, "through.the.day", sent(1, 1))
+    read_topics(home, (), lambda: AFTER)
+    assert lag_of(home, SOURCE) is None
+    land(home)
+    send_to(mock_cluster, "through.the.day", sent(2, 24.7))
+    read_topics(home, (), lambda: AFTER + timedelta(minutes=4))
+    read_topics(home, (SOURCE,), lambda: AFTER + timedelta(minutes=20))
+    assert landed_offsets(home, NEXT) == {}
+    read_topics(home, (), lambda: AFTER + timedelta(minutes=20))
+    assert landed_offsets(home, NEXT) == {0: [1]}
+
+
+def test_a_topic_that_was_made_anew_is_refused(
+    home: Settings, broker: Broker, topic: str, mock_cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.send(topic, [sent(number, 1) for number in range(5)])
+    land(home)
+    declare_at(monkeypatch, topic, Server(KAFKA, mock_cluster))
+    send_to(mock_cluster, topic, sent(9, 25))
+    told = land(home, AFTER + timedelta(days=1), NEXT).trouble
+    assert told.startswith(
+        f"The Kafka cluster at {mock_cluster} does not have the offset of the topic {topic} that follows"
+    )
+    assert landed_offsets(home, NEXT) == {}
+
+
+def test_a_dead_letter_that_is_too_large_is_sent_without_its_value(
+    home: Settings, mock_cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(KAFKA, mock_cluster, options=(("message.max.bytes", 1000),), dead_letter_topic="dead")
+    declare_at(monkeypatch, "large", server)
+    send_to(mock_cluster, "large", (0, b"{" * 3_000, MIDNIGHT))
+    assert land(home).trouble == ""
+    consumer = Consumer({"bootstrap.servers": mock_cluster, "group.id": "reader", "log_level": 0})
+    consumer.assign([TopicPartition("dead", number, 0) for number in range(4)])
+    [one] = consumer.consume(1, timeout=10)
+    consumer.close()
+    assert one.value() is None
+    assert "reliability.without_value" in dict(one.headers())
+    assert landed_offsets(home, DAY) == {0: [0]}

@@ -245,6 +245,12 @@ def _declared() -> Iterable[DeclaredMetric]:
               lambda r: [MetricSample(f.refusals, (f.source,)) for f in r.fetches])
     yield one("breaker_state", G, ("source", "state"), "",
               "The state of a source's circuit breaker, 1 for the present one.", _breakers)
+    yield one("stream_lag_records", G, SOURCE, "",
+              "Records that a topic had when it was read last, and that have not landed.",
+              lambda r: [MetricSample(lag.records, (name,)) for name, lag in r.stream_lags.items()])
+    yield one("stream_lag_seconds", G, SOURCE, "seconds",
+              "How old the newest record of a topic was that has landed, where others waited.",
+              lambda r: [MetricSample(lag.seconds, (name,)) for name, lag in r.stream_lags.items()])
     yield one("deadline_at_risk", G, SOURCE, "",
               "Whether the next deadline of a source will be missed as things stand, 1 or 0.",
               lambda r: [MetricSample(s.at_risk, (s.source,)) for s in r.sources])

@@ -5,7 +5,9 @@ from functools import cached_property
 
 from sqlalchemy import Engine, func, select
 
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.incidents.metrics import Group, GroupedBy, metrics
+from reliability_platform.landing.stream_lag import StreamLag, lag_of
 from reliability_platform.operations.tables import check_results, first_published
 from reliability_platform.service.queries import backlogs, durations, heartbeats, incidents, publications, slo, sources
 from reliability_platform.settings import Settings
@@ -72,6 +74,12 @@ class MetricReading:
     def sources(self) -> list[sources.SourceStanding]:
         """How each source stands."""
         return sources.source_standings(self.settings, self.engine, self.now)
+
+    @cached_property
+    def stream_lags(self) -> dict[str, StreamLag]:
+        """How far landing was behind each topic when it was read last."""
+        told = {one: lag_of(self.settings, one) for one in SOURCES if CONTRACTS[one].is_stream}
+        return {source: lag for source, lag in told.items() if lag is not None}
 
     @cached_property
     def dead_letters(self) -> list[backlogs.DeadLetters]:
