@@ -9,6 +9,7 @@ from reliability_platform.cli.options import echo, file_to_write, json_option, p
 from reliability_platform.cli.parameters import SEED, FilePath, Number, Whole
 from reliability_platform.errors import ExitCode
 from reliability_platform.formats import printable
+from reliability_platform.mutation.warehouses.translation import DIALECTS
 
 if TYPE_CHECKING:
     from reliability_platform.mutation.proof import Proof
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 MAX_LINE = 300
+WAREHOUSES = tuple(sorted(DIALECTS))
 
 
 def _variables(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
@@ -34,6 +36,14 @@ def _variables(_: click.Context, parameter: click.Parameter, given: tuple[str, .
 )
 @click.option("--profile", help="The profile to use instead of the project's own.")
 @click.option("--target", help="The target of the profile to copy the database of.")
+@click.option(
+    "--warehouse", type=click.Choice(["duckdb", *WAREHOUSES]), metavar="KIND",
+    help="What the project is written for, where no profile says so: snowflake, bigquery, redshift, ….",
+)  # fmt: skip
+@click.option(
+    "--inputs", type=FilePath(exists=True, file_okay=False, path_type=Path),
+    help="A folder of files for tables of sources, as source.table.csv (or parquet, json), and in the place of seeds.",
+)  # fmt: skip
 @click.option(
     "--reads", type=FilePath(exists=True, file_okay=False, path_type=Path), multiple=True,
     help="A folder that models read from, where their text does not name it. Can be given several times.",
@@ -81,6 +91,8 @@ def mutate(
     profiles_dir: Path | None,
     profile: str | None,
     target: str | None,
+    warehouse: str | None,
+    inputs: Path | None,
     reads: tuple[Path, ...],
     variables: str | None,
     most: int,
@@ -118,8 +130,9 @@ def mutate(
 
     wanted = Wanted(
         project,
-        ProfileChoice(profiles_dir, profile, target),
+        ProfileChoice(profiles_dir, profile, target, warehouse),
         variables,
+        inputs=inputs,
         reads=reads,
         most=most,
         seed=seed,

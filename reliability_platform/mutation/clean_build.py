@@ -11,7 +11,8 @@ import duckdb
 
 from reliability_platform.mutation.dbt_commands import DbtCommands
 from reliability_platform.mutation.errors import ProjectUnusableError
-from reliability_platform.mutation.private_profile import PrivateProfile, allow_reading
+from reliability_platform.mutation.given_inputs import GivenFile, given_files, load
+from reliability_platform.mutation.private_profile import PrivateProfile, add_catalogs, allow_reading
 from reliability_platform.mutation.project import (
     INCREMENTAL,
     SNAPSHOT,
@@ -24,6 +25,7 @@ from reliability_platform.mutation.project import (
     in_build_order,
 )
 from reliability_platform.mutation.sql_text import Query, file_reads, literal, quoted
+from reliability_platform.mutation.warehouses.translation import NoCounterpartError, Translations
 
 PASSED, BUILT = "pass", "success"
 EVERYBODY = "whoever reads the project"
@@ -51,11 +53,13 @@ class CleanBuild:
 def build_clean(dbt: DbtCommands, profile: PrivateProfile, folder: Path) -> CleanBuild:
     """Build the project on the private copy. Raises `ProjectUnusableError` if dbt cannot, or nothing of it builds."""
     manifest = dbt.parse()
+    given = _make_room_for_inputs(dbt, manifest, profile)
     rendered = _source_relations(dbt, manifest)
     _allow_files(dbt, manifest, profile, folder, rendered.values())
     results: dict[str, Any] = {}
     if any(str(node.resource_type) == "seed" for node in manifest.nodes.values()):
         results |= _by_key(dbt.results("seed"))
+    load(given, profile)
     # Built anew, whatever the user's database holds of them: what was there before cannot be built again from inputs.
     _drop_snapshots(manifest, profile)
     executed: dict[str, list[str]] = {}
@@ -63,11 +67,13 @@ def build_clean(dbt: DbtCommands, profile: PrivateProfile, folder: Path) -> Clea
     results |= _by_key(dbt.results("build", "--full-refresh", *without, executed=executed))
     ran = _by_key(dbt.results("test", "--exclude-resource-type=unit_test"))
     tested = {key: one for key, one in ran.items() if str(one.node.resource_type) == "test"}  # hooks are results, too
-    project, relations = _project(manifest, results, tested, rendered, executed)
+    project, relations = _project(manifest, results, tested, rendered, executed, dbt.translations)
     if not project.models:
         first = min(project.left_out, key=lambda one: (NOT_RUN in one.why, NOT_BUILT not in one.why), default=None)
         why = "" if first is None else f" The first reason: {first.name}: {first.why}."
         raise ProjectUnusableError(f"No model of the project {project.name} was built cleanly.{why}")
+    if dbt.translations is not None:
+        dbt.notes.append(dbt.translations.said)
     passed = sum(str(one.status) == PASSED for one in tested.values())
     growing = (node for node in manifest.nodes.values() if str(node.config.materialized) in (INCREMENTAL, SNAPSHOT))
     watermarks = {name.lower() for node in growing for name in LATEST_OF.findall(str(node.raw_code))}
@@ -85,6 +91,29 @@ def _drop_snapshots(manifest: Any, profile: PrivateProfile) -> None:
         for one in relations:
             with suppress(duckdb.CatalogException, duckdb.BinderException):  # there is none, or not even its database
                 connection.execute(f"drop table if exists {one}")
+
+
+def _make_room_for_inputs(dbt: DbtCommands, manifest: Any, profile: PrivateProfile) -> list[GivenFile]:
+    """Have the databases that the project names where it is written for another warehouse, and find the files that are given."""
+    if dbt.inputs is None and dbt.translations is None:
+        return []
+    nodes = [one for one in manifest.nodes.values() if str(one.resource_type) in ("model", "snapshot", "seed")]
+    add_catalogs(
+        profile, dbt.folder, (str(one.database) for one in (*manifest.sources.values(), *nodes) if one.database)
+    )
+    if dbt.inputs is None:
+        return []
+    found, others = given_files(dbt.inputs, manifest)
+    allow_reading(profile, [], [str(one.path) for one in found])
+    dbt.notes += [f"{name} of --inputs is named after no source or seed" for name in others]
+    return found
+
+
+def _translated(code: str, translations: Translations) -> str:
+    try:
+        return translations.of(code) if code.strip() else code
+    except NoCounterpartError:
+        return code  # what dbt could not build is left out by that
 
 
 def _by_key(results: Iterable[Any]) -> dict[str, Any]:
@@ -149,11 +178,14 @@ def _project(
     tested: dict[str, Any],
     sources: dict[str, str],
     executed: dict[str, list[str]],
+    translations: Translations | None,
 ) -> tuple[Project, frozenset[str]]:
     nodes = {
         key: node for key, node in manifest.nodes.items() if str(node.resource_type) in ("model", "snapshot", "seed")
     }
     compiled = {key: str(getattr(one.node, "compiled_code", None) or "") for key, one in (built | tested).items()}
+    if translations is not None:
+        compiled = {key: _translated(code, translations) for key, code in compiled.items()}
     files = {text for key in nodes for text in file_reads(compiled.get(key, ""))} - set(sources.values())
     relations = {str(node.relation_name) for node in nodes.values() if node.relation_name}
     relations |= set(sources.values()) | files

@@ -12,6 +12,7 @@ from typing import Any
 from reliability_platform.mutation.errors import ProjectUnusableError
 from reliability_platform.mutation.private_copy import PrivateFolder
 from reliability_platform.mutation.private_profile import PrivateProfile
+from reliability_platform.mutation.warehouses.translation import Translations
 from reliability_platform.warehouse.dbt_start import compile_when_used
 
 QUIET = ("--quiet", "--log-level=none", "--log-level-file=none", "--no-use-colors", "--no-send-anonymous-usage-stats")
@@ -29,7 +30,14 @@ class DbtCommands:
         profile: PrivateProfile,
         variables: str | None,
         called_in: Path | None = None,
+        translations: Translations | None = None,
+        inputs: Path | None = None,
     ) -> None:
+        self.translations = translations
+        self.folder = folder
+        self.inputs = inputs
+        self.notes: list[str] = []
+        """What came up on the way, for people."""
         self._common = [
             *("--project-dir", str(project), *_folders(folder)),
             *("--target", profile.target, "--profile", profile.name),
@@ -82,7 +90,8 @@ class DbtCommands:
                 return dbtRunner(manifest=self._manifest, callbacks=[listen]).invoke([*QUIET, *command, *self._common])
         finally:
             # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
-            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+            for one in (DuckDBConnectionManager, *DuckDBConnectionManager.__subclasses__()):
+                one.close_all_connections()  # type: ignore[no-untyped-call]
 
 
 def _folders(folder: PrivateFolder) -> list[str]:

@@ -11,5 +11,9 @@ class NoChecksError(UsageError):
     """A folder of checks of another tool holds none."""
 
 
+class NoInputsError(UsageError):
+    """A folder of inputs holds none that the project has."""
+
+
 class NoProjectError(UsageError):
     """There is no dbt project where one was named."""

@@ -4,7 +4,7 @@ Values are passed on as they are written, `{{ env_var('…') }}` unrendered: a s
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ import yaml
 
 from reliability_platform.mutation.errors import NoProjectError, ProjectUnusableError
 from reliability_platform.mutation.private_copy import PrivateFolder, copy_database
+from reliability_platform.mutation.sql_text import quoted
 
 PRIVATE_PROJECT_DATABASE = "project.duckdb"
+DUCKDB = "duckdb"
 GUARD = "reliability_platform.mutation.guard"
 
 
@@ -25,6 +27,8 @@ class ProfileChoice:
     profiles_dir: Path | None = None
     profile: str | None = None
     target: str | None = None
+    warehouse: str | None = None
+    """The kind of warehouse that the project is written for, where no profile says so."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,19 @@ class PrivateProfile:
     extensions: tuple[str, ...]
     originals: tuple[Path, ...]
     """The databases that were copied."""
+    warehouse: str
+    """What the project is written for: `duckdb`, or the warehouse whose adapter DuckDB stands in for."""
     notes: tuple[str, ...]
     """What is otherwise than the project says, for people."""
+
+    def catalog(self, name: str) -> Path:
+        """The copy that SQL knows under a name. Raises `ProjectUnusableError`."""
+        found = next((path for known, path in self.catalogs.items() if known.lower() == name.lower()), None)
+        if found is None:
+            raise ProjectUnusableError(
+                f"The profile knows no database {name!r}: name the target that does with --target."
+            )
+        return found
 
 
 def project_file(folder: Path) -> dict[str, Any]:
@@ -69,7 +84,7 @@ def make_private(
     """
     declared = project_file(project)
     name = choice.profile or str(declared.get("profile") or declared["name"])
-    target, output, lack = _declared_output(_profiles_folder(beside or project, choice), name, choice.target)
+    target, output, warehouse, lack = _declared_output(_profiles_folder(beside or project, choice), name, choice)
     notes = [lack] if lack else []
     originals: list[Path] = []
 
@@ -94,7 +109,7 @@ def make_private(
     guard = {"module": GUARD, "config": {"folders": [str(folder.path)], "files": []}}
     private = {
         **{key: value for key, value in output.items() if key not in ("database", "remote", "retries")},
-        "type": "duckdb",
+        "type": warehouse,
         "path": str(database),
         "threads": min(int(output.get("threads") or 1), os.cpu_count() or 1),
         "external_root": str(folder.path / "external"),
@@ -109,7 +124,7 @@ def make_private(
     extensions = tuple(
         str(one["name"] if isinstance(one, dict) else one) for one in output.get("extensions") or () if one
     )
-    return PrivateProfile(name, target, written, catalogs, extensions, tuple(originals), tuple(notes))
+    return PrivateProfile(name, target, written, catalogs, extensions, tuple(originals), warehouse, tuple(notes))
 
 
 def allow_reading(profile: PrivateProfile, folders: Sequence[str], files: Sequence[str]) -> None:
@@ -118,6 +133,20 @@ def allow_reading(profile: PrivateProfile, folders: Sequence[str], files: Sequen
     guard = content[profile.name]["outputs"][profile.target]["plugins"][-1]["config"]
     guard["folders"] += folders
     guard["files"] += files
+    profile.file.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+def add_catalogs(profile: PrivateProfile, folder: PrivateFolder, names: Iterable[str]) -> None:
+    """Have an empty database for each that the project names and the profile has not: of its sources, and of models elsewhere."""
+    known = {one.lower() for one in profile.catalogs}
+    content = yaml.safe_load(profile.file.read_text(encoding="utf-8"))
+    output = content[profile.name]["outputs"][profile.target]
+    for name in sorted({one.lower(): one for one in names}.values()):
+        if name.lower() not in known:
+            path = folder.databases / f"other_{len(profile.catalogs)}.duckdb"
+            profile.catalogs[name] = path
+            # dbt-duckdb writes an alias into its statement as it is.
+            output.setdefault("attach", []).append({"path": str(path), "alias": quoted(name)})
     profile.file.write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
@@ -136,31 +165,39 @@ def _profiles_folder(project: Path, choice: ProfileChoice) -> Path:
     return project if (project / "profiles.yml").exists() else Path.home() / ".dbt"
 
 
-def _declared_output(folder: Path, name: str, target: str | None) -> tuple[str, dict[str, Any], str]:
-    """The target of the profile as it is written, and what is lacking, for people."""
-    empty: dict[str, Any] = {"schema": "main"}
+def _declared_output(folder: Path, name: str, choice: ProfileChoice) -> tuple[str, dict[str, Any], str, str]:
+    """The target of the profile as it is written, its kind of warehouse, and what is lacking, for people."""
+    written_for = choice.warehouse or DUCKDB
+    none = f"no profile {name!r} was found: the project is built in an empty DuckDB, from its seeds and --inputs"
+    nothing: tuple[str, dict[str, Any], str, str] = "dev", {"schema": "main"}, written_for, none
     path = folder / "profiles.yml"
     if not path.is_file():
-        return "dev", empty, f"no profile {name!r} was found: the project is built in an empty DuckDB, from its seeds"
+        return nothing
     try:
         profiles = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError):
         raise ProjectUnusableError(f"{path} is no YAML: `dbt debug` says what is wrong with it.") from None
     profile = profiles.get(name) if isinstance(profiles, dict) else None
     if not isinstance(profile, dict):
-        return "dev", empty, f"no profile {name!r} was found: the project is built in an empty DuckDB, from its seeds"
+        return nothing
     outputs = profile.get("outputs") or {}
-    chosen = target or _rendered(str(profile.get("target") or "default"))
+    chosen = choice.target or _rendered(str(profile.get("target") or "default"))
     output = outputs.get(chosen)
     if not isinstance(output, dict):
         raise ProjectUnusableError(
             f"The profile {name!r} has no target {chosen!r}: choose one of {', '.join(sorted(map(str, outputs)))} with --target."
         )
-    kind = _rendered(str(output.get("type")))
-    if kind != "duckdb":
+    kind = choice.warehouse or _rendered(str(output.get("type")))
+    if kind != DUCKDB:
+        # Nothing else of it is looked at: no secret, and no name of a host.
         kept = {"schema": output.get("schema") or output.get("dataset") or "main"}
-        return chosen, kept, f"the profile is for {kind}: the project is built in an empty DuckDB, from its seeds"
-    return chosen, output, ""
+        return (
+            chosen,
+            kept,
+            kind,
+            f"the profile is for {kind}: the project is built in DuckDB, from its seeds and --inputs",
+        )
+    return chosen, output, kind, ""
 
 
 def _rendered(text: str) -> str:

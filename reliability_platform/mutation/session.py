@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from reliability_platform.mutation.journal import Journal, default_folder
 from reliability_platform.mutation.mutants import Mutant, all_mutants, in_turn, sample
 from reliability_platform.mutation.private_copy import PrivateFolder, Untouched, private_folder
 from reliability_platform.mutation.private_profile import (
+    DUCKDB,
     PrivateProfile,
     ProfileChoice,
     allow_reading,
@@ -31,6 +33,8 @@ from reliability_platform.mutation.score import Killable, Score
 from reliability_platform.mutation.suites.expectations import expectations
 from reliability_platform.mutation.suites.soda_checks import SodaChecks
 from reliability_platform.mutation.trial import MutantOutcome, run_trial
+from reliability_platform.mutation.warehouses.stand_in import stood_in
+from reliability_platform.mutation.warehouses.translation import Translations
 
 LEAST_SECONDS = 10.0
 TIMES_A_CLEAN_BUILD = 20
@@ -57,6 +61,8 @@ class Wanted:
     """A commit; only inputs above what changed since then are broken."""
     propose: bool = False
     """Whether tests are looked for that would have noticed the survivors."""
+    inputs: Path | None = None
+    """A folder with files for tables of sources, and in the place of seeds."""
     soda: Path | None = None
     """A folder of SodaCL files, whose checks count as tests."""
     soda_variables: tuple[tuple[str, str], ...] = ()
@@ -110,21 +116,28 @@ def mutate(wanted: Wanted, tell: Tell = unheard, progress: Progress = unheard) -
     """
     folder = wanted.project.resolve()
     beside = (wanted.beside or folder).resolve()
-    soda, gx = (None if one is None else one.resolve() for one in (wanted.soda, wanted.gx))
+    soda, gx, inputs = (None if one is None else one.resolve() for one in (wanted.soda, wanted.gx, wanted.inputs))
     reads = tuple(one.resolve() for one in wanted.reads)
-    wanted = replace(wanted, project=folder, beside=beside, reads=reads, soda=soda, gx=gx)
+    wanted = replace(wanted, project=folder, beside=beside, reads=reads, soda=soda, gx=gx, inputs=inputs)
     # As if dbt had been called there: relative paths in models and views are relative to where it is called.
     with private_folder() as private, called_in(beside):
         profile = make_private(folder, wanted.profile, private, beside)
         untouched = Untouched.seen(beside, *profile.originals)
         try:
             tell("Building the project once on a private copy of its data")
-            dbt = DbtCommands(folder, private, profile, wanted.variables, beside)
             allow_reading(profile, [str(one.resolve()) for one in wanted.reads], [])
-            clean = build_clean(dbt, profile, beside)
-            return _tested(wanted, private, profile, dbt, clean, tell, progress)
+            with _speaking(profile, private) as translations:
+                dbt = DbtCommands(folder, private, profile, wanted.variables, beside, translations, wanted.inputs)
+                clean = build_clean(dbt, profile, beside)
+                profile = replace(profile, notes=(*profile.notes, *dbt.notes))
+                return _tested(wanted, private, profile, dbt, clean, tell, progress)
         finally:
             _refuse_touched(untouched)
+
+
+def _speaking(profile: PrivateProfile, private: PrivateFolder) -> AbstractContextManager[Translations | None]:
+    """What dbt needs for a project that is written for another warehouse."""
+    return nullcontext() if profile.warehouse == DUCKDB else stood_in(profile.warehouse, private.path)
 
 
 def _tested(
