@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from reliability_platform.counted import counted
 from reliability_platform.mutation.errors import NoInputsError, ProjectUnusableError
 from reliability_platform.mutation.private_profile import PrivateProfile
 from reliability_platform.mutation.sql_text import literal, quoted
@@ -14,7 +15,7 @@ from reliability_platform.mutation.sql_text import literal, quoted
 READERS = {
     ".csv": "read_csv({}, sample_size = -1)",
     ".tsv": "read_csv({}, sample_size = -1)",
-    ".parquet": "read_parquet({})",
+    ".parquet": "parquet_scan({})",
     ".json": "read_json({})",
     ".jsonl": "read_json({})",
     ".ndjson": "read_json({})",
@@ -54,7 +55,7 @@ def given_files(folder: Path, manifest: Any) -> tuple[list[GivenFile], list[str]
         if len(meant) > 1:
             first = meant[0]
             raise ProjectUnusableError(
-                f"{path.name} could be {len(meant)} tables: name it after its source, as {first.source_name}.{first.name}{path.suffix}."
+                f"{path.name} could be one of {counted(len(meant), 'table')}: name it after its source, as {first.source_name}.{first.name}{path.suffix}."
             )
         if meant:
             found.append(GivenFile(path, meant[0]))

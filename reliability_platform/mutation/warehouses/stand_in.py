@@ -101,7 +101,9 @@ def _adapter(kind: str, manager: Any, translations: Translations) -> Any:
             if len(table.rows):
                 lists = ", ".join(["unnest(?::varchar[])"] * len(values))
                 names = ", ".join(map(quoted, table.column_names))
-                self.add_query(f"insert into {relation} ({names}) select {lists}", bindings=values, abridge_sql_log=True)
+                self.add_query(
+                    f"insert into {relation} ({names}) select {lists}", bindings=values, abridge_sql_log=True
+                )
 
     # dbt finds the module of an adapter by the name of its class.
     StandInAdapter.__name__ = f"{kind.capitalize()}Adapter"
