@@ -84,10 +84,9 @@ def scan(*paths: Path) -> str:
     return f"read_parquet([{files}], hive_partitioning = false)"
 
 
-def scan_below(folder: Path, pattern: str, *, by_name: bool = False) -> str:
-    """The files below a folder that fit a pattern as a table of a query; `by_name` where some may lack a column."""
-    by_name_words = ", union_by_name = true" if by_name else ""
-    return f"read_parquet({literal(f'{exact(folder)}/{pattern}')}, hive_partitioning = false, filename = true{by_name_words})"
+def scan_below(folder: Path, pattern: str) -> str:
+    """The files below a folder that fit a pattern as a table of a query."""
+    return f"read_parquet({literal(f'{exact(folder)}/{pattern}')}, hive_partitioning = false, filename = true)"
 
 
 def scan_days(folder: Path, days: Iterable[date] = ()) -> str:

@@ -13,8 +13,9 @@ from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.contracts.contract import major_of
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.in_memory import in_memory
+from reliability_platform.landing.all_admissions import gather_admissions
 from reliability_platform.operations.identity import home_id
-from reliability_platform.parquet import LANDING_DATE, scan_below
+from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.built import changed_since_built, is_anothers
 from reliability_platform.warehouse.journal import BuildJournal
@@ -46,30 +47,17 @@ def changed_partitions(settings: Settings, engine: Engine) -> dict[Partition, li
     return found
 
 
-_RECORDS = "*/landing_date=*/admissions.parquet"
-
-
-def _has_admissions(settings: Settings) -> bool:
-    return any(settings.admissions.glob(_RECORDS))
-
-
-def _admissions(settings: Settings, column: str) -> str:
-    """The records of all admissions with their landing day, as a part of a query. In a home of an earlier release no file has
-    the column."""
-    return (
-        f"admissions as (select *, {LANDING_DATE} as day from {scan_below(settings.admissions, _RECORDS, by_name=True)} "
-        f"union all by name select null::varchar as {column} where false)"
-    )
+def _admissions(settings: Settings) -> str:
+    """The records of all admissions with their landing day, as a part of a query."""
+    return f"admissions as (from {scan(*(gather_admissions(settings, source) for source in SOURCES))})"
 
 
 def admitted_versions(settings: Settings) -> dict[Partition, str]:
     """The version of its contract by which each landing day was admitted; releases before 0.4 do not say."""
-    if not _has_admissions(settings):
-        return {}
     with in_memory() as connection:
         found = connection.execute(
-            f"with {_admissions(settings, 'contract_version')} "
-            "select distinct source, contract_version, day from admissions where contract_version is not null order by all"
+            f"with {_admissions(settings)} "
+            "select distinct source, contract_version, landing_date from admissions where contract_version is not null order by all"
         ).fetchall()
     return {(source, day): version for source, version, day in found if source in CONTRACTS}
 
@@ -77,14 +65,14 @@ def admitted_versions(settings: Settings) -> dict[Partition, str]:
 def fallbacks_used(settings: Settings) -> dict[Partition, list[str]]:
     """The servers from which the deliveries of a landing day came that count, where those are not the first of their source.
     A later attempt from the first one ends that; releases before 0.4 do not say."""
-    if not any(contract.fallbacks for contract in CONTRACTS.values()) or not _has_admissions(settings):
+    if not any(contract.fallbacks for contract in CONTRACTS.values()):
         return {}
     with in_memory() as connection:
         found = connection.execute(
-            f"with {_admissions(settings, 'fallback')}, "
+            f"with {_admissions(settings)}, "
             "counting as (select * from admissions where status = 'admitted' qualify batch_attempt = max(batch_attempt) "
-            "over (partition by source, day, batch_sequence)) "
-            "select distinct source, day, fallback from counting where fallback is not null order by all"
+            "over (partition by source, landing_date, batch_sequence)) "
+            "select distinct source, landing_date, fallback from counting where fallback is not null order by all"
         ).fetchall()
     used: dict[Partition, list[str]] = {}
     for source, day, fallback in found:

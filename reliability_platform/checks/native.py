@@ -15,6 +15,7 @@ from datetime import date, datetime
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from reliability_platform.checks.catalogue import CHECKS, MARTS, MODEL_CHECKS, SILVER_VS_GOLD, about_columns
 from reliability_platform.checks.facts import Facts
@@ -23,11 +24,12 @@ from reliability_platform.checks.relations import relation_checks
 from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import agreeing, counted
+from reliability_platform.landing.all_admissions import all_admissions_file, gather_admissions
 from reliability_platform.landing.arrivals import arrivals_of
 from reliability_platform.landing.stream_positions import offsets_landed
 from reliability_platform.masking import error_text
 from reliability_platform.operations import operations_engine
-from reliability_platform.parquet import literal, scan_days
+from reliability_platform.parquet import literal, scan, scan_days
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.marts import Mart
 
@@ -37,6 +39,7 @@ ADMISSIONS = "admissions_of_"
 """Beginning of the names of the admission records of the window, by source."""
 LOST = "offsets_lost_of_"
 """Beginning of the names under which a query is given which offsets topics have not kept, by source."""
+DUPLICATES = "__duplicate_batches"
 CONSERVATION = "rec_batches__conserved"
 CONSERVED = "conserved"
 """The name of what that reconciliation says of the window."""
@@ -156,11 +159,11 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             "file|files refused as broken",
             subject=came,
         ),
-        f"bronze_{source}__duplicate_batches": NativeCheck(
+        f"bronze_{source}{DUPLICATES}": NativeCheck(
             f"""
             with admitted as (
                 -- A batch may have come before on any day.
-                select * from {scan_days(settings.admissions / source)}
+                select * from {scan(all_admissions_file(settings, source))}
                 where status = 'admitted' and kind <> 'replacement' and delivered_rows > 0
             ), first_seen as (
                 select checksum, min((landing_date, batch_id)) as first_one from admitted group by checksum
@@ -531,6 +534,9 @@ def evaluate_native(
     engine = operations_engine(settings)
     for source in {CHECKS[name].source for name in names if name.endswith(("__landed_on_time", "__arrival_agrees"))}:
         connection.register(f"{ARRIVALS}{source}", arrivals_of(engine, source, first, last))
+    for source in {CHECKS[name].source for name in names if name.endswith(DUPLICATES)}:
+        with suppress(OSError, pa.ArrowException):  # then there is no such file, and the check could not be evaluated
+            gather_admissions(settings, source)
     wanted = sorted(names & checks.keys())
     texts = "\n".join(f"{checks[name].sql} {checks[name].subject}" for name in wanted)
     window = _Window.over(connection, {"first": first, "last": last}, _shared(settings, partitions), texts)

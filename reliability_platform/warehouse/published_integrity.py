@@ -6,8 +6,11 @@ tables. What is wrong is named; what a snapshot or the store still has as it was
 
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+from sqlalchemy.exc import NoResultFound
 
 from reliability_platform.atomic import make_way, write_atomically
 from reliability_platform.damage import Damage, Written, in_one_line, what_is_wrong
@@ -158,23 +161,33 @@ def examine_pointer(settings: Settings, ledger: Ledger) -> list[Damage]:
 def examine_chain(ledger: Ledger) -> list[Damage]:
     """Records in the store that do not follow from the one before: they were changed there."""
     records = ledger.records()
-    found = []
-    for version, text in records.items():
-        try:
-            one = record_of(text)
-            follows = one.version == version and (
-                one.previous_record is None
-                or one.previous not in records
-                or digest_of(records[one.previous]) == one.previous_record
-            )
-        except ValueError:
-            follows = False
-        if not follows:
-            words = f"has a record of {version} that is not the one that was written, or the one before it is not"
-            found.append(
-                Damage(OPERATIONS, "operations store", words, "put the store back: `reliability restore --damaged`")
-            )
-    return found
+    return [one for version in records for one in _unfit(version, records)]
+
+
+def _unfit(version: str, records: Mapping[str, str]) -> list[Damage]:
+    """What is wrong with one record, by itself and beside the one before it."""
+    try:
+        one = record_of(records[version])
+        follows = one.version == version and (
+            one.previous_record is None
+            or one.previous not in records
+            or digest_of(records[one.previous]) == one.previous_record
+        )
+    except ValueError:
+        follows = False
+    if follows:
+        return []
+    words = f"has a record of {version} that is not the one that was written, or the one before it is not"
+    return [Damage(OPERATIONS, "operations store", words, "put the store back: `reliability restore --damaged`")]
+
+
+def _with_the_one_before(ledger: Ledger, version: str) -> dict[str, str]:
+    """The record of a version, and that of the one that it names as the one before it, if the store has that."""
+    records = {version: ledger.record(version)}
+    with suppress(ValueError, NoResultFound):
+        previous = record_of(records[version]).previous
+        return records if previous is None else records | {previous: ledger.record(previous)}
+    return records
 
 
 def examine_published(settings: Settings, ledger: Ledger) -> list[Damage]:
@@ -240,7 +253,8 @@ def mended(
     current = ledger.current()
     if current is None:
         return None, set()
-    broken = examine_chain(ledger)
+    # What the next one follows upon; to look at all of them, as doctor does, would take longer with each version.
+    broken = _unfit(current, _with_the_one_before(ledger, current))
     if broken:
         on_damage(broken)
         raise EnvironmentUnusableError(f"Nothing is published: the {in_one_line(broken)}.")
