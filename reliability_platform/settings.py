@@ -434,7 +434,7 @@ class Settings(BaseModel):
 
     @property
     def admissions(self) -> Path:
-        return self.bronze / "admissions"
+        return self.home.joinpath("bronze", "admissions")
 
     @property
     def profiles(self) -> Path:

@@ -3,14 +3,16 @@
 from datetime import date
 from pathlib import Path
 
+from reliability_platform.parquet import DAY_FOLDER
 from reliability_platform.settings import Settings
 
 
 def bronze_folder(settings: Settings, source: str, landing_date: date) -> Path:
     """Where the admitted files of a source and landing day are."""
-    return settings.bronze / source / f"landing_date={landing_date.isoformat()}"
+    return settings.bronze.joinpath(source, f"{DAY_FOLDER}{landing_date.isoformat()}")
 
 
 def admissions_file(settings: Settings, source: str, landing_date: date) -> Path:
     """Where the admission records of a source and landing day are."""
-    return settings.admissions / source / f"landing_date={landing_date.isoformat()}" / "admissions.parquet"
+    # In one step: each tick asks for that of every day, and of five steps it was half of the tick.
+    return settings.admissions.joinpath(source, f"{DAY_FOLDER}{landing_date.isoformat()}", "admissions.parquet")

@@ -170,8 +170,8 @@ def _unfit(version: str, records: Mapping[str, str]) -> list[Damage]:
         one = record_of(records[version])
         follows = one.version == version and (
             one.previous_record is None
-            or one.previous not in records
-            or digest_of(records[one.previous]) == one.previous_record
+            or (before := records.get(str(one.previous))) is None
+            or digest_of(before) == one.previous_record
         )
     except ValueError:
         follows = False
