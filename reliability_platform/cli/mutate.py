@@ -45,6 +45,10 @@ def _variables(_: click.Context, parameter: click.Parameter, given: tuple[str, .
     help="A folder of files for tables of sources, as source.table.csv (or parquet, json), and in the place of seeds.",
 )  # fmt: skip
 @click.option(
+    "--max-rows", "most_rows", type=Whole(1), default=1_000_000, show_default=True,
+    help="Of an input with more rows a sample is taken, in which relationships hold.",
+)  # fmt: skip
+@click.option(
     "--reads", type=FilePath(exists=True, file_okay=False, path_type=Path), multiple=True,
     help="A folder that models read from, where their text does not name it. Can be given several times.",
 )  # fmt: skip
@@ -93,6 +97,7 @@ def mutate(
     target: str | None,
     warehouse: str | None,
     inputs: Path | None,
+    most_rows: int,
     reads: tuple[Path, ...],
     variables: str | None,
     most: int,
@@ -133,6 +138,7 @@ def mutate(
         ProfileChoice(profiles_dir, profile, target, warehouse),
         variables,
         inputs=inputs,
+        most_rows=most_rows,
         reads=reads,
         most=most,
         seed=seed,

@@ -24,6 +24,7 @@ from reliability_platform.mutation.project import (
     ProjectInput,
     in_build_order,
 )
+from reliability_platform.mutation.sampling import sample_inputs
 from reliability_platform.mutation.sql_text import Query, file_reads, literal, quoted
 from reliability_platform.mutation.warehouses.translation import NoCounterpartError, Translations
 
@@ -60,6 +61,8 @@ def build_clean(dbt: DbtCommands, profile: PrivateProfile, folder: Path) -> Clea
     if any(str(node.resource_type) == "seed" for node in manifest.nodes.values()):
         results |= _by_key(dbt.results("seed"))
     load(given, profile)
+    if dbt.most_rows is not None:
+        dbt.notes += sample_inputs(_tables_of_inputs(manifest, rendered), profile, dbt.most_rows, dbt.seed)
     # Built anew, whatever the user's database holds of them: what was there before cannot be built again from inputs.
     _drop_snapshots(manifest, profile)
     executed: dict[str, list[str]] = {}
@@ -107,6 +110,16 @@ def _make_room_for_inputs(dbt: DbtCommands, manifest: Any, profile: PrivateProfi
     allow_reading(profile, [], [str(one.path) for one in found])
     dbt.notes += [f"{name} of --inputs is named after no source or seed" for name in others]
     return found
+
+
+def _tables_of_inputs(manifest: Any, sources: dict[str, str]) -> dict[str, str]:
+    """Relations → names, of the sources and seeds that are tables."""
+    seeds = [one for one in manifest.nodes.values() if str(one.resource_type) == "seed" and one.relation_name]
+    names = {
+        relation: f"{manifest.sources[key].source_name}.{manifest.sources[key].name}"
+        for key, relation in sources.items()
+    }
+    return {one: name for one, name in names.items() if "'" not in one} | {one.relation_name: one.name for one in seeds}
 
 
 def _translated(code: str, translations: Translations) -> str:

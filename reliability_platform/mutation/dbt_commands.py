@@ -32,10 +32,13 @@ class DbtCommands:
         called_in: Path | None = None,
         translations: Translations | None = None,
         inputs: Path | None = None,
+        most_rows: int | None = None,
+        seed: int = 0,
     ) -> None:
         self.translations = translations
         self.folder = folder
         self.inputs = inputs
+        self.most_rows, self.seed = most_rows, seed
         self.notes: list[str] = []
         """What came up on the way, for people."""
         self._common = [

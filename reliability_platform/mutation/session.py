@@ -63,6 +63,8 @@ class Wanted:
     """Whether tests are looked for that would have noticed the survivors."""
     inputs: Path | None = None
     """A folder with files for tables of sources, and in the place of seeds."""
+    most_rows: int = 1_000_000
+    """Of an input with more a sample is taken."""
     soda: Path | None = None
     """A folder of SodaCL files, whose checks count as tests."""
     soda_variables: tuple[tuple[str, str], ...] = ()
@@ -127,7 +129,17 @@ def mutate(wanted: Wanted, tell: Tell = unheard, progress: Progress = unheard) -
             tell("Building the project once on a private copy of its data")
             allow_reading(profile, [str(one.resolve()) for one in wanted.reads], [])
             with _speaking(profile, private) as translations:
-                dbt = DbtCommands(folder, private, profile, wanted.variables, beside, translations, wanted.inputs)
+                dbt = DbtCommands(
+                    folder,
+                    private,
+                    profile,
+                    wanted.variables,
+                    beside,
+                    translations,
+                    wanted.inputs,
+                    wanted.most_rows,
+                    wanted.seed,
+                )
                 clean = build_clean(dbt, profile, beside)
                 profile = replace(profile, notes=(*profile.notes, *dbt.notes))
                 return _tested(wanted, private, profile, dbt, clean, tell, progress)
