@@ -8,7 +8,7 @@ export OTEL_SDK_DISABLED := true
 # Containers often set it; then each process compiles 1,700 modules of Dagster and dbt again, 2 to 3 seconds every time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all torture dev lint bench docs lock clean
+.PHONY: demo test test-all torture spark dev lint bench docs lock clean
 
 demo: .venv/ready  ## break a month of data, heal it, prove it
 	$(BIN)/reliability demo
@@ -21,6 +21,10 @@ torture: .venv/ready  ## kill every stage at seeded moments; all must be as if n
 
 test-all: .venv/ready  ## those that take minutes, too: the demo's month, hostile ground, lost homes, drills
 	$(BIN)/python -m pytest -m "exhaustive or not exhaustive"
+
+spark: .venv/ready  ## the same tables on Apache Spark as on DuckDB, with workers and drivers killed; needs Java 17, takes long
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r tests/spark/requirements.txt
+	$(BIN)/python -m pytest -n 0 -m exhaustive tests/spark
 
 dev: .venv/ready  ## Dagster UI on loopback with its daemon: schedules and sensors live
 	$(BIN)/reliability dev

@@ -73,7 +73,7 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def exact(path: Path) -> str:
+def exact(path: Path | str) -> str:
     """A path as the part of a glob that only it fits."""
     return re.sub(r"([\[*?])", r"[\1]", str(path))
 
@@ -87,6 +87,18 @@ def scan(*paths: Path) -> str:
 def scan_below(folder: Path, pattern: str) -> str:
     """The files below a folder that fit a pattern as a table of a query."""
     return f"read_parquet({literal(f'{exact(folder)}/{pattern}')}, hive_partitioning = false, filename = true)"
+
+
+def scan_by_field_ids(files: Iterable[str], columns: Iterable[tuple[int, str, str]]) -> str:
+    """Files as a table of a query, in which each column (field id, name, type) is found by its field id, whatever a file calls
+    it; null where a file has none (Iceberg table specification, "Column projection").
+    """
+    fields = ", ".join(
+        f"{number}: {{name: {literal(name)}, type: {literal(kind)}, default_value: null}}"
+        for number, name, kind in columns
+    )
+    listed = ", ".join(literal(exact(file)) for file in files)
+    return f"read_parquet([{listed}], schema = map {{{fields}}})"
 
 
 def scan_days(folder: Path, days: Iterable[date] = ()) -> str:

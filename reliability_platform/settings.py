@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -233,6 +233,10 @@ class Settings(BaseModel):
     """Where the secret is that such a source asks for, by source, as JSON: env:NAME, file:/path or command:program."""
     fetch_budget_seconds: float = Field(default=300, gt=0)
     """How long fetching one landing day of one source may take; what has not come by then comes with the next fetch."""
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    """What builds the tables of the pipeline: DuckDB in the warehouse file, or Apache Spark, whose tables the file then shows."""
+    spark_schema: str = Field(default="reliability", pattern=r"^[a-z_][a-z0-9_]*$")
+    """The schema of this home in Spark's metastore; two homes on one metastore need two."""
     published_url: str | None = None
     """Where what is published is copied to for consumers of other machines: any fsspec URL or folder. By default nowhere."""
     snapshot_url: str | None = None
@@ -400,7 +404,7 @@ class Settings(BaseModel):
 
     def apart(self, home: Path) -> "Settings":
         """The settings of a home that is made to be thrown away: an oracle, a clone, a trial. Nothing of it reaches what
-        this one shares with the outside: a store in a database server, a place of snapshots, channels, lineage. Changes are
+        this one shares with the outside: a store in a database server, an engine, a place of snapshots, channels, lineage. Changes are
         not frozen there: to try them out is what it is for.
         """
         return self.model_copy(
@@ -408,6 +412,7 @@ class Settings(BaseModel):
                 "home": home,
                 "operations_url": None,
                 "dagster_url": None,
+                "engine": "duckdb",
                 "published_url": None,
                 "snapshot_url": None,
                 "snapshot_replica_url": None,
@@ -455,6 +460,10 @@ class Settings(BaseModel):
     @property
     def warehouse(self) -> Path:
         return self.home / "warehouse.duckdb"
+
+    @property
+    def spark(self) -> Path:
+        return self.home / "spark"
 
     @property
     def lease(self) -> Path:
@@ -584,7 +593,9 @@ KINDS: tuple[tuple[type, str], ...] = (
 )
 """What a value of each type is called; bool first, for it is an int."""
 PATTERNS = {
+    "engine": "duckdb or spark",
     "log_format": "text or json",
+    "spark_schema": "a name of letters, digits and underscores, in lower case, with a letter or underscore first",
     "alert_quiet_hours": "HH:MM-HH:MM, or empty for never",
     "installation": "at most 63 letters, digits, dots, dashes and underscores, with a letter or digit first",
     "acting_from": "api or dashboard",

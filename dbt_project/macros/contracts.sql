@@ -1,4 +1,4 @@
-{# Generated from contracts/*.yml by `reliability generate`: change that, not this (1ab0c5488e56). #}
+{# Generated from contracts/*.yml by `reliability generate`: change that, not this (eaadd562e321). #}
 {# What models that treat all sources alike know of each, as its contract has it. #}
 
 {% macro keys_of_sources() -%}
@@ -53,6 +53,28 @@
             'payload',
             'event_time',
         ],
+    }[source_name]) }}
+{%- endmacro %}
+
+{# What is no text, whole number or truth value; engines write it into JSON differently. #}
+{% macro types_of(source_name) -%}
+    {{ return({
+        'orders': {
+            'amount': 'decimal',
+            'event_time': 'timestamp',
+        },
+        'payments': {
+            'amount': 'decimal',
+            'event_time': 'timestamp',
+        },
+        'shipments': {
+            'ordered_at': 'timestamp',
+            'promised_at': 'timestamp',
+            'event_time': 'timestamp',
+        },
+        'web_events': {
+            'event_time': 'timestamp',
+        },
     }[source_name]) }}
 {%- endmacro %}
 

@@ -2,7 +2,8 @@
    `corrected_cells`: one row for each value and correction, of which the last counts. #}
 
 {# Bronze rows as staging reads them; without a correction in the window that is `read_bronze`. #}
-{% macro read_corrected(table) -%}
+{% macro read_corrected(table) -%} {{ return(adapter.dispatch('read_corrected')(table)) }} {%- endmacro %}
+{% macro default__read_corrected(table) -%}
     {%- set columns, bronze = corrected_columns(table), 'delivered_' ~ table -%}
     {%- if not columns -%} {{ return(read_bronze(table, days_of_window())) }} {%- endif -%}
     (

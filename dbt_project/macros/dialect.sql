@@ -28,11 +28,11 @@
     end
 {%- endmacro %}
 
-{# `values` maps a column to the expression of its value; a list takes each column as it is. #}
-{% macro row_as_json(values) -%}
-    {{ return(adapter.dispatch('row_as_json')(values if values is mapping else dict(zip(values, values)))) }}
+{# `values` maps a column to the expression of its value; a list takes each column as it is. `types` are those of `types_of`. #}
+{% macro row_as_json(values, types) -%}
+    {{ return(adapter.dispatch('row_as_json')(values if values is mapping else dict(zip(values, values)), types)) }}
 {%- endmacro %}
-{% macro default__row_as_json(values) -%}
+{% macro default__row_as_json(values, types) -%}
     cast(to_json({{ '{ ' }}{% for column, value in values.items() %}'{{ column }}': {{ value }}{{ ', ' if not loop.last }}{% endfor %}{{ ' }' }}) as varchar)
 {%- endmacro %}
 
@@ -54,3 +54,13 @@
 
 {% macro contains_text(column, text) -%} {{ return(adapter.dispatch('contains_text')(column, text)) }} {%- endmacro %}
 {% macro default__contains_text(column, text) -%} contains({{ column }}, '{{ text }}') {%- endmacro %}
+
+{# All columns that bronze has of a source, but some. #}
+{% macro all_but(relation, source_name, names) -%} {{ return(adapter.dispatch('all_but')(relation, source_name, names)) }} {%- endmacro %}
+{% macro default__all_but(relation, source_name, names) -%} {{ relation }}.*{% if names %} exclude ({{ names | join(', ') }}){% endif %} {%- endmacro %}
+
+{# The day of a moment by the calendar of a zone; moments are UTC. #}
+{% macro day_in_zone(moment, zone) -%} {{ return(adapter.dispatch('day_in_zone')(moment, zone)) }} {%- endmacro %}
+{% macro default__day_in_zone(moment, zone) -%}
+    cast(({{ moment }} at time zone 'UTC') at time zone '{{ zone }}' as date)
+{%- endmacro %}

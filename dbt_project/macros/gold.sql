@@ -1,6 +1,7 @@
 {# The ledger of event dates that silver changed and gold has not yet seen. It survives a crash between the two. #}
 
-{% macro ensure_touched_event_dates() %}
+{% macro ensure_touched_event_dates() %} {{ return(adapter.dispatch('ensure_touched_event_dates')()) }} {% endmacro %}
+{% macro default__ensure_touched_event_dates() %}
     create table if not exists touched_event_dates (source varchar, event_date date)
 {% endmacro %}
 
@@ -31,6 +32,6 @@
         {%- set wanted = graph.nodes.values() | selectattr('config.meta.published', 'defined') | map(attribute='unique_id') | list -%}
         {%- set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.unique_id') | list -%}
         {%- set waiting = wanted | reject('in', built) | list -%}
-        {%- if wanted and not waiting -%} delete from touched_event_dates {%- endif -%}
+        {%- if wanted and not waiting -%} delete from touched_event_dates where true {%- endif -%}
     {%- endif -%}
 {% endmacro %}

@@ -16,5 +16,5 @@
         {%- endif -%}
         {%- do values.update({column: value}) -%}
     {%- endfor -%}
-    {{ return(row_as_json(values)) }}
+    {{ return(row_as_json(values, types_of(source_name))) }}
 {%- endmacro %}

@@ -26,7 +26,7 @@
 {# The rows of `live` that contradict the first delivery of their key on that day. Almost all keys come once a day; only
    the others are compared. #}
 {% macro conflicting_rows(source_name) -%}
-    {%- set key, content = keys_of_sources()[source_name], row_as_json(columns_of(source_name)) -%}
+    {%- set key, content = keys_of_sources()[source_name], row_as_json(columns_of(source_name), types_of(source_name)) -%}
     select
         landing_date,
         _batch_id,
@@ -74,14 +74,15 @@
 {%- endmacro %}
 
 {% macro first_known_day() -%}
-    {%- if execute -%}
-        {%- set file = home() ~ '/reference/currency_rates.parquet' -%}
-        {%- if run_query("select count(*) from glob('" ~ file ~ "')").columns[0].values()[0] -%}
-            {%- set days = run_query(
-                "select cast(min(rate_date) as varchar) from read_parquet('" ~ file ~ "', hive_partitioning = false)"
-            ) -%}
-            {{ return(days.columns[0].values()[0] or '0001-01-01') }}
-        {%- endif -%}
+    {{ return(adapter.dispatch('first_known_day')() if execute else '0001-01-01') }}
+{%- endmacro %}
+{% macro default__first_known_day() -%}
+    {%- set file = home() ~ '/reference/currency_rates.parquet' -%}
+    {%- if run_query("select count(*) from glob('" ~ file ~ "')").columns[0].values()[0] -%}
+        {%- set days = run_query(
+            "select cast(min(rate_date) as varchar) from read_parquet('" ~ file ~ "', hive_partitioning = false)"
+        ) -%}
+        {{ return(days.columns[0].values()[0] or '0001-01-01') }}
     {%- endif -%}
     {{ return('0001-01-01') }}
 {%- endmacro %}
@@ -90,11 +91,6 @@
     {%- set is_later = moment ~ ' >= ' ~ days_later('live.landing_date', 1) if zone == 'UTC'
         else day_in_zone(moment, zone) ~ ' > live.landing_date' -%}
     ({{ moment }} > live._landed_at or {{ is_later }})
-{%- endmacro %}
-
-{# The day of a moment by the calendar of a zone; moments are UTC. #}
-{% macro day_in_zone(moment, zone) -%}
-    cast(({{ moment }} at time zone 'UTC') at time zone '{{ zone }}' as date)
 {%- endmacro %}
 
 {% macro allowed_lateness_days() -%}

@@ -40,7 +40,8 @@
 {% endmacro %}
 
 {# Pre-hook of the quarantine: keys were numbers in warehouses of version 0.3.0. #}
-{% macro keys_as_text() %}
+{% macro keys_as_text() %} {{ return(adapter.dispatch('keys_as_text')()) }} {% endmacro %}
+{% macro default__keys_as_text() %}
     {%- if execute and load_relation(this) is not none -%}
         alter table {{ this }} alter column record_key type varchar
     {%- endif -%}

@@ -353,6 +353,7 @@ def _column(column: Column, contract: Contract, models: frozenset[str]) -> dict[
         "selected": _selected(column),
         "tests": list(_tests(column, contract, models)),
         "shown_as": _shown_as(column),
+        "written_apart": next((kind for kind in ("timestamp", "decimal") if column.type.lower().startswith(kind)), ""),
         "delivered": f"{column.name} as {identifier(column.physical_name)}" if column.physical_name else column.name,
     }
 

@@ -104,6 +104,14 @@ def forgetting(rescued: str, patch: str) -> str:
     return f"nullif(cast(json_merge_patch({rescued}, {patch}) as varchar), '{{}}')"
 
 
+def corrected_rows(settings: Settings, source: str, day: date) -> str:
+    """The bronze rows of a landing day as a query, with what is in force there applied."""
+    rows = delivered(settings, source, [day])
+    for _, _, correction, batches in steps(settings, source, [day]):
+        rows = applied(source, correction, batches, rows)
+    return f"(select * exclude (landing_date) from {rows})"
+
+
 def cells(settings: Settings, source: str, days: Sequence[date], in_order: Sequence[Step]) -> str:
     """The rows of `corrected_cells` that some corrections of a source give, as a query."""
     rows, parts = delivered(settings, source, days), []

@@ -34,6 +34,7 @@ KEPT = 16
 """So many parsed states stay, 2 MB each; a daemon reads its own again at most after so many others were deployed."""
 NOT_WRITTEN_BY_PEOPLE = ("target", "logs", "dbt_packages")
 HOME = "RELIABILITY_HOME"
+DUCKDB, SPARK = "duckdb", "spark"
 PARSED = "partial_parse.msgpack"
 NOT_KEPT_WHOLE = (
     pickle.UnpicklingError,
@@ -50,7 +51,8 @@ _ASKED = re.compile(rb"""env_var\(\s*['"](\w+)""")
 
 
 def quiet_arguments(*words: str, project: Path, target: Path) -> list[str]:
-    """The arguments of a dbt command that says nothing and phones nobody; `words` are the command and its options."""
+    """The arguments of a dbt command that says nothing and phones nobody; `words` are the command and its options, `target` is
+    the folder for what dbt writes."""
     return [
         *words,
         f"--project-dir={project}",
@@ -97,12 +99,12 @@ class _State:
     digest: str
 
 
-_KNOWN: dict[Path, _State] = {}
+_KNOWN: dict[tuple[Path, str], _State] = {}
 SETTLED_NANOSECONDS = 2 * 10**9
 """A file that was written to a moment ago may be written to again within one tick of the file system's clock."""
 
 
-def _digest(project: Path) -> str:
+def _digest(project: Path, engine: str = DUCKDB) -> str:
     """Of every file of the project and of the dbt that parses it; read again only where a file is not as it was."""
     files = list(_files(project))
     stats = [path.stat() for _, path in files]
@@ -110,17 +112,18 @@ def _digest(project: Path) -> str:
         (name, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns)
         for (name, _), one in zip(files, stats, strict=True)
     ]
-    known = _KNOWN.get(project)
+    known = _KNOWN.get((project, engine))
     if known is not None and known.described == described:
         return known.digest
-    digest = _digest_of(files)
+    digest = _digest_of(files, engine)
     if all(max(one.st_mtime_ns, one.st_ctime_ns) < time.time_ns() - SETTLED_NANOSECONDS for one in stats):
-        _KNOWN[project] = _State(described, digest)
+        _KNOWN[project, engine] = _State(described, digest)
     return digest
 
 
-def _digest_of(files: Sequence[tuple[str, Path]]) -> str:
-    digest, asked = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode()), set[bytes]()
+def _digest_of(files: Sequence[tuple[str, Path]], engine: str) -> str:
+    made_by = f"{version('dbt-core')} {version(f'dbt-{engine}')}"
+    digest, asked = hashlib.sha256(made_by.encode()), set[bytes]()
     for name, path in files:
         content = path.read_bytes()
         digest.update(f"\0{name}\0{len(content)}\0".encode())
@@ -133,15 +136,15 @@ def _digest_of(files: Sequence[tuple[str, Path]]) -> str:
     return digest.hexdigest()[:24]
 
 
-def ensure_manifest(project: Path = DBT_PROJECT) -> Path:
-    """The manifest of the project as its files are now, parsed first if nobody has yet. Any number may call at once.
+def ensure_manifest(project: Path = DBT_PROJECT, engine: str = DUCKDB) -> Path:
+    """The manifest of the project as its files are now, for an engine, parsed first if nobody has yet. Any number may call at once.
 
     Raises `EnvironmentUnusableError` if there is no project, it does not parse, or there is no place to keep it.
     """
     if not (project / "dbt_project.yml").exists():
         raise EnvironmentUnusableError(f"{project} is no dbt project: set RELIABILITY_DBT_PROJECT to one, or unset it.")
     cache = load_settings().cache / "dbt"
-    manifest = cache / _digest(project) / "manifest.json"
+    manifest = cache / _digest(project, engine) / "manifest.json"
     if manifest.exists():
         return manifest
     try:
@@ -150,7 +153,7 @@ def ensure_manifest(project: Path = DBT_PROJECT) -> Path:
             raise PermissionError(errno.EPERM, "it belongs to another user")
         with locked(cache / "parse.lock"):
             if not manifest.exists():
-                manifest = _parse(project, cache) / manifest.name
+                manifest = _parse(project, cache, engine) / manifest.name
     except OSError as error:
         raise EnvironmentUnusableError(
             f"What dbt has parsed cannot be kept in {cache}: {error.strerror or type(error).__name__}. Set "
@@ -169,7 +172,7 @@ def project_of(manifest: Path) -> Path:
     return manifest.parent / "project"
 
 
-def _parse(project: Path, cache: Path) -> Path:
+def _parse(project: Path, cache: Path, engine: str) -> Path:
     """Copy and parse into a draft, put it into place in one step, make room; returns the place. The caller has the lock:
     drafts that are there are those of killed processes.
     """
@@ -193,12 +196,15 @@ def _parse(project: Path, cache: Path) -> Path:
         before = _differs_in_models_alone(cache, copy, files)
         if before is not None:
             shutil.copyfile(before.with_name(PARSED), draft / PARSED)
+        named = [f"--target={engine}"] if engine == SPARK else []
         with _nowhere():
-            result = dbtRunner().invoke(quiet_arguments("parse", "--log-level=none", project=copy, target=draft))
+            result = dbtRunner().invoke(
+                quiet_arguments("parse", "--log-level=none", *named, project=copy, target=draft)
+            )
         if not result.success:
             raise EnvironmentUnusableError(f"The dbt project does not parse: {result.exception}")
         # Of what was parsed: somebody may be editing the project.
-        place = cache / _digest_of([(name, copy / name) for name, _ in files])
+        place = cache / _digest_of([(name, copy / name) for name, _ in files], engine)
         if place.exists():
             return place
         for path in (draft / "manifest.json", draft / PARSED):

@@ -21,6 +21,7 @@ from reliability_platform.json_text import fault_of
 from reliability_platform.settings import keep_private, load_settings
 from reliability_platform.warehouse.build_rules import note_build_rules
 from reliability_platform.warehouse.corrected import note_corrected
+from reliability_platform.warehouse.dbt_manifest import DUCKDB
 from reliability_platform.warehouse.fitting import fit_tables
 from reliability_platform.warehouse.lease import is_held, take_lease
 
@@ -39,7 +40,8 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         """Called by dbt-duckdb once it has connected: what staging asks for and SQL cannot say."""
         note_build_rules(self._settings, conn)
         note_corrected(self._settings, conn, *_landing_days())
-        fit_tables(self._settings, conn)
+        if self._settings.engine == DUCKDB:
+            fit_tables(self._settings, conn)
         conn.create_function("json_fault", fault_of, [VARCHAR], VARCHAR, null_handling=FunctionNullHandling.SPECIAL)
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from reliability_platform.actor import acts_from, whoami
@@ -25,7 +27,13 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.operations.identity import home_id, identify, identity_trouble
 from reliability_platform.settings import OWN_DBT_PROJECT, Settings
 from reliability_platform.warehouse.built import begin_build, end_build, note_built, note_origin
-from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_project, project_run, quiet_arguments
+from reliability_platform.warehouse.dbt_manifest import (
+    SPARK,
+    ensure_manifest,
+    parsed_project,
+    project_run,
+    quiet_arguments,
+)
 from reliability_platform.warehouse.dbt_overhead import kept_translations, spare_overhead
 from reliability_platform.warehouse.dbt_start import compile_when_used, spare_start
 from reliability_platform.warehouse.dead_letters import remember
@@ -37,6 +45,7 @@ from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.marts import read_manifest
 from reliability_platform.warehouse.own_built import note_own_built, own_changed_since_built, own_tables
 from reliability_platform.warehouse.own_lacks import refuse_if_lacking
+from reliability_platform.warehouse.spark.build import build_on_spark
 from reliability_platform.warehouse.versions import ModelsBuilt, models_of
 
 
@@ -169,8 +178,7 @@ def build(
     window: Any = {"event_time_start": _midnight(first), "event_time_end": _midnight(last + timedelta(days=1))}
     # dbt's own report and its console tell errors with the values that they quote; the results below tell them without.
     words = ["--no-write-json", "--log-level=none"]
-    if select:
-        words += ["--select", *select]
+    chosen = ["--select", *select] if select else []
 
     names: dict[str, str] = {}
     """Of versions of a model, which dbt calls alike."""
@@ -179,6 +187,23 @@ def build(
         is_model = event.info.name == "NodeStart" and event.data.node_info.resource_type == "model"
         if on_model_start is not None and is_model:
             on_model_start(names.get(event.data.node_info.unique_id, event.data.node_info.node_name))
+
+    def invoke(phase: Sequence[str], parsed: Path, more: Sequence[str]) -> list[Any]:
+        try:
+            # Interrupted before it has read its own options, dbt prints a traceback where it was last told to.
+            cleanup_event_logger()
+            project = project_run(settings.dbt_project, parsed)
+            said = quiet_arguments(*phase, *words, *more, project=project, target=settings.dbt_target)
+            runner = dbtRunner(manifest=parsed_project(parsed), callbacks=listeners)
+            with kept_translations(parsed):
+                result: Any = runner.invoke(said, **window)
+        finally:
+            # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
+            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+        if not result.success:
+            gc.collect()  # what an error refers to keeps dbt's handle, and nobody in this process could open the file
+        _raise_what_went_wrong(result)
+        return list(result.result.results)
 
     # Nothing is made into a message where nobody listens: a twentieth of a build.
     listeners: list[Callable[[Any], None]] = [listen] if on_model_start is not None else []
@@ -195,23 +220,12 @@ def build(
             remember(settings, connection, first, last)  # what a build left that was killed before it could itself
             own_changed = own_changed_since_built(settings, connection, own)
             changed = begin_build(settings, connection)
-        project = project_run(settings.dbt_project, manifest)
-        nodes: list[Any] = []
-        for phase in _phases(command):
-            try:
-                # Interrupted before it has read its own options, dbt prints a traceback where it was last told to.
-                cleanup_event_logger()
-                said = quiet_arguments(*phase, *words, project=project, target=settings.dbt_target)
-                runner = dbtRunner(manifest=parsed_project(manifest), callbacks=listeners)
-                with kept_translations(manifest):
-                    result: Any = runner.invoke(said, **window)
-            finally:
-                # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
-                DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
-            if not result.success:
-                gc.collect()  # what an error refers to keeps dbt's handle, and nobody in this process could open the file
-            _raise_what_went_wrong(result)
-            nodes += result.result.results
+        phases = _phases(command)
+        nodes = (
+            build_on_spark(settings, first, last, select, partial(invoke, phases[0]), manifest)
+            if settings.engine == SPARK
+            else [one for phase in phases for one in invoke(phase, manifest, chosen)]
+        )
         with open_when_free(settings, read_only=False) as connection:
             remember(settings, connection, first, last)
             note_built(connection, set(days(first, last)), changed)

@@ -76,7 +76,7 @@ def test_each_macro_is_described(manifest: dict[str, Any]) -> None:
     own = [one for one in manifest["macros"].values() if one["package_name"] == "reliability_platform"]
     assert [one["name"] for one in own if not one["description"]] == []
     assert {one["name"] for one in own if not one["docs"]["show"]} == {
-        one["name"] for one in own if one["name"].startswith("default__")
+        one["name"] for one in own if one["name"].startswith(("default__", "spark__"))
     }
 
 
@@ -86,13 +86,13 @@ def test_each_macro_is_small_and_called() -> None:
     for path in sorted((DBT_PROJECT / "macros").glob("*.sql")):
         for macro in path.read_text().split("{% macro ")[1:]:
             # dbt calls the variant of a dialect by its plain name.
-            name = macro.split("(")[0].removeprefix("default__")
+            name = macro.split("(")[0].removeprefix("default__").removeprefix("spark__")
             if GENERATED in path.read_text():
                 continue  # lists of columns
             length = macro.split("{%- endmacro")[0].split("{% endmacro")[0].count("\n")
             assert length <= 30, f"{name} of {Path(path).name} has {length} lines"
             if name in CALLED_BY_DBT:
                 continue
-            assert f"{name}(" in calls.replace(f"macro {name}(", "").replace(f"macro default__{name}(", ""), (
+            assert f"{name}(" in calls.replace(f"macro {name}(", "").replace(f"__{name}(", ""), (
                 f"{name} is called by nobody"
             )

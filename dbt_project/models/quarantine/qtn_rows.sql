@@ -4,7 +4,7 @@ with remembered as (
         dead_letters.landing_date,
         dead_letters.batch_id,
         dead_letters.row_number,
-        cast(dead_letters.record_key as varchar) as record_key,
+        cast(dead_letters.record_key as string) as record_key,
         dead_letters.reject_reasons,
         dead_letters.first_failed_at,
         dead_letters.last_failed_at,
@@ -39,7 +39,16 @@ rejected as (
 -- How often the key of a slot has failed, over all attempts.
 counted as (
     select
-        * exclude (landed_at),
+        source,
+        landing_date,
+        batch_id,
+        batch_sequence,
+        batch_attempt,
+        row_number,
+        record_key,
+        reject_reasons,
+        original_row,
+        state,
         min(landed_at) over (
             partition by source, landing_date, batch_sequence, coalesce(record_key, concat('row ', row_number))
         ) as first_failed_at,

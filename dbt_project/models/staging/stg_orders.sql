@@ -1,4 +1,4 @@
-{# Generated from contracts/orders.yml by `reliability generate`: change that, not this (002f9793a2f5). #}
+{# Generated from contracts/orders.yml by `reliability generate`: change that, not this (c4b20a8871c3). #}
 with delivered as (
     select * from {{ read_corrected('orders') }}
     where {{ in_window() }}
@@ -27,7 +27,7 @@ products as (
 -- Each delivered row with what is known of its batch. A moment that no date holds is null: a cast would end the build.
 live as (
     select
-        delivered.* exclude (event_time),
+        {{ all_but('delivered', 'orders', ['event_time']) }},
         delivered.event_time as delivered_event_time,
         {{ possible_moment('delivered.event_time') }} as event_time,
         delivered._batch_attempt < coalesce(latest_attempts.attempt, delivered._batch_attempt) as is_superseded,

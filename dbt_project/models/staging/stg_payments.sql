@@ -1,4 +1,4 @@
-{# Generated from contracts/payments.yml by `reliability generate`: change that, not this (0b142a7582b9). #}
+{# Generated from contracts/payments.yml by `reliability generate`: change that, not this (7ae489c84009). #}
 with delivered as (
     select * from {{ read_corrected('payments') }}
     where {{ in_window() }}
@@ -19,7 +19,7 @@ customers as (
 -- Each delivered row with what is known of its batch. A moment that no date holds is null: a cast would end the build.
 live as (
     select
-        delivered.* exclude (event_time),
+        {{ all_but('delivered', 'payments', ['event_time']) }},
         delivered.event_time as delivered_event_time,
         {{ possible_moment('delivered.event_time') }} as event_time,
         delivered._batch_attempt < coalesce(latest_attempts.attempt, delivered._batch_attempt) as is_superseded,

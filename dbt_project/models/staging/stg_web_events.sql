@@ -1,4 +1,4 @@
-{# Generated from contracts/web_events.yml by `reliability generate`: change that, not this (bd7b2e18d05d). #}
+{# Generated from contracts/web_events.yml by `reliability generate`: change that, not this (16f103f782b3). #}
 with delivered as (
     select * from {{ read_corrected('web_events') }}
     where {{ in_window() }}
@@ -15,7 +15,7 @@ discards as (
 -- Each delivered row with what is known of its batch. A moment that no date holds is null: a cast would end the build.
 live as (
     select
-        delivered.* exclude (event_time),
+        {{ all_but('delivered', 'web_events', ['event_time']) }},
         delivered.event_time as delivered_event_time,
         {{ possible_moment('delivered.event_time') }} as event_time,
         {{ json_fault('delivered.payload') }} as _fault_of_payload,
