@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ICEBERG = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
 
+_HOME = "spark.reliability.home"
+
 
 def _always() -> dict[str, str]:
     """Without which the models would make other rows."""
@@ -63,6 +65,9 @@ def spark_session(settings: Settings) -> "SparkSession":
     settings.spark.mkdir(parents=True, exist_ok=True)
     try:
         session = SparkSession.getActiveSession()
+        if session is not None and session.conf.get(_HOME, "") != str(settings.home):
+            session.stop()  # of another home, whose tables it would write
+            session = None
         if session is None:
             session = SparkSession.builder.config(conf=_configuration(settings)).getOrCreate()
             session.sparkContext.setLogLevel("ERROR")
@@ -85,6 +90,7 @@ def _configuration(settings: Settings) -> "SparkConf":
         configuration.setIfMissing(name, value)
     for name, value in _always().items():
         configuration.set(name, value)
+    configuration.set(_HOME, str(settings.home))
     if configuration.get("spark.master", "").startswith("local"):
         configuration.setIfMissing("spark.driver.host", "127.0.0.1")
         configuration.setIfMissing("spark.driver.bindAddress", "127.0.0.1")
