@@ -22,7 +22,7 @@ FAULTS = (
     ("conflicting_duplicate", "orders"),
     ("null_spike", "orders"),
     ("poison_message", "web_events"),
-    ("unknown_enum", "payments"),
+    ("out_of_range_values", "payments"),
     ("future_timestamps", "shipments"),
 )
 """Each rejects rows of staging for another reason."""
