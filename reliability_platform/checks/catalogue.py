@@ -253,8 +253,9 @@ _OFFSETS = _Property(
     "missing_data",
     True,
     "P1",
-    "The topic has kept its records until they were read.",
-    "The records are gone from the topic: ask the owner of the source to send them again, and let the topic keep them longer.",
+    "Every offset of the topic has landed.",
+    "Offsets that the topic did not keep until they were read: ask the owner of the source to send the records again, and let the "
+    "topic keep them longer. Where a batch is gone from landing, put it back from a snapshot.",
 )
 _KEEPS_UP = _Property(
     "freshness_breach",

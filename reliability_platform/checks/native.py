@@ -26,7 +26,7 @@ from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import agreeing, counted
 from reliability_platform.landing.all_admissions import all_admissions_file, gather_admissions
 from reliability_platform.landing.arrivals import arrivals_of
-from reliability_platform.landing.stream_positions import offsets_landed
+from reliability_platform.landing.stream_positions import missing_offsets
 from reliability_platform.masking import error_text
 from reliability_platform.operations import operations_engine
 from reliability_platform.parquet import literal, scan, scan_days
@@ -38,7 +38,7 @@ ARRIVALS = "arrivals_of_"
 ADMISSIONS = "admissions_of_"
 """Beginning of the names of the admission records of the window, by source."""
 LOST = "offsets_lost_of_"
-"""Beginning of the names under which a query is given which offsets topics have not kept, by source."""
+"""Beginning of the names under which a query is given how many offsets of topics have not landed, by source."""
 DUPLICATES = "__duplicate_batches"
 CONSERVATION = "rec_batches__conserved"
 CONSERVED = "conserved"
@@ -78,15 +78,9 @@ def _shared(settings: Settings, days: Sequence[date]) -> dict[str, str]:
 
 
 def _lost(settings: Settings, source: str, days: Sequence[date]) -> str:
-    """SQL: by landing day and partition, how many offsets the topic had not kept until they were read, as its manifests say."""
+    """SQL: by landing day, how many offsets have not landed, as its manifests say."""
     topic = CONTRACTS[source].table
-    found = [
-        f"(date '{day}', {lost.records})"
-        for day in days
-        for one in offsets_landed(settings, source, topic, day)
-        for lost in one.lost
-        if one.attempt == 1
-    ]
+    found = [f"(date '{day}', {missing})" for day in days if (missing := missing_offsets(settings, source, topic, day))]
     return f"from (values {', '.join(found) or '(null::date, 0)'}) as lost(landing_date, records)"
 
 
@@ -124,7 +118,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
     offsets_kept = NativeCheck(
         f"select landing_date, sum(records), null from {LOST}{source} where {window} group by landing_date",
         0,
-        "record|records that the topic did not keep until it was read",
+        "offset|offsets of the topic that did not land",
         subject=came,
     )
     return {

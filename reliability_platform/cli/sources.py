@@ -186,7 +186,11 @@ class _Patterns(click.Command):
     default=None,
     help="What of your dbt project it stands for: source.table, or a seed. [default: what is called NAME there]",
 )
-@click.option("--table", default=None, help="The table, where --from is a database. [default: NAME]")
+@click.option(
+    "--table",
+    default=None,
+    help="The table of a database, or the topic where --from is kafka://broker:9092. [default: NAME]",
+)
 @click.option("--credentials", default=None, help="Where its secret is: env:NAME, file:/path or command:program.")
 @click.option("--yes", is_flag=True, help="Take everything as proposed; the file says so.")
 @click.option("--full", is_flag=True, help="Read every row of every file, not a sample.")
@@ -277,15 +281,17 @@ def _sample(
     name: str, patterns: tuple[str, ...], table: str | None, credentials: str | None, full: bool
 ) -> Iterator[tuple[tuple[str, ...], "Server | None"]]:
     """The files to look at, and the database of which they are a sample."""
-    from reliability_platform.sources.sampling import is_database, sample_of, server_of
+    from reliability_platform.sources.sampling import is_server, sample_of, server_of
 
-    if not is_database(patterns[0]):
+    if not is_server(patterns[0]):
         if table is not None or credentials is not None:
-            raise UsageError("--table and --credentials are of a database: name one as --from, as duckdb:///path.")
+            raise UsageError(
+                "--table and --credentials are of a database or a topic: name one as --from, as duckdb:///path."
+            )
         yield patterns, None
         return
     if len(patterns) > 1:
-        raise UsageError("A source has one table: name one database with --from.")
+        raise UsageError("A source has one table or topic: name one database or cluster with --from.")
     server = server_of(patterns[0], credentials)
     with TemporaryDirectory(prefix="sources-add-") as folder:
         yield (str(sample_of(server, table or name, Path(folder), full)),), server

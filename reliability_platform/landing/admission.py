@@ -141,6 +141,8 @@ def _undecoded_apart(delivered: pa.Table, contract: Contract) -> tuple[pa.Table,
         return delivered, None
     from reliability_platform.landing.stream_records import UNDECODED
 
+    if UNDECODED not in delivered.column_names:
+        return delivered, None
     apart = delivered[UNDECODED]
     return delivered.drop_columns(UNDECODED), apart if apart.null_count < len(apart) else None
 

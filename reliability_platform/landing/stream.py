@@ -163,6 +163,8 @@ class _Landing:
         """By partition, the first day that its next record can be of."""
         self._ends: dict[int, dict[date, int]] = {}
         """By partition and landing day, the offset after the last record that has landed of it in this pass."""
+        self._from: dict[int, int] = {}
+        """By partition, the offset after the last one that has landed."""
         self._ended = set[int]()
         """Partitions that have been read to where they ended."""
         self._beyond = set[int]()
@@ -206,7 +208,7 @@ class _Landing:
             landed = self._positions.next.get(partition)
             if landed is not None and landed < there.start:
                 self._lost[partition] = Lost(partition, landed, there.start - 1)
-            starts[partition] = max(there.start, landed or 0)
+            starts[partition] = self._from[partition] = max(there.start, landed or 0)
             self._floor[partition] = max(after, self._positions.newest.get(partition, after))
         return starts
 
@@ -261,7 +263,7 @@ class _Landing:
             dead = undecodable(records, self._contract)
             if dead.num_rows:  # first, so that whoever is killed in between sends them twice rather than never
                 self._topic.send_dead_letters(dead)
-        first, last = records["offset"][0].as_py(), records["offset"][-1].as_py()
+        first, last = self._from[partition], records["offset"][-1].as_py()
         lost = self._told_lost([partition])
         told = said_of(self._topic.name, lost, partition=partition, first=first, last=last)
         slot = self._slots.get(day) or max(CLOSING, *attempts_landed(self._settings, self._contract.source, day), 1) + 1
@@ -269,6 +271,7 @@ class _Landing:
         self._land(batch_of(self._contract, day, slot, records, told, self._now, newest))
         self._slots[day] = slot + 1
         self._positions.landed(LandedOffsets(slot, 1, {partition: last + 1}, first), day)
+        self._from[partition] = last + 1
         self._ends.setdefault(partition, {})[day] = last + 1
         self._rows += records.num_rows
         self._newest = max(filter(None, (self._newest, newest)), default=None)

@@ -1,13 +1,14 @@
 """How far a topic has landed: what the manifests say, which are the truth.
 
-A batch has the offsets of one partition from `first` to `last`; the batch that closes a landing day says for each partition
+A batch has the offsets of one partition from `first` to `last`, and the next batch begins after that: so offsets that no
+manifest has are missing, while those that hold no record (compaction, transactions) are inside of a batch. The batch that closes a landing day says for each partition
 at which offset the next day begins (`next`). Both may say which offsets were `lost`: the topic did not keep them until
 they were read.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from reliability_platform.landing.entries import entries
@@ -43,7 +44,7 @@ class LandedOffsets:
     next: Mapping[int, int]
     """By partition, the offset after the last one that has landed."""
     first: int | None = None
-    """Of a batch with records, where it begins."""
+    """Of a batch with records, where it begins: the offset after the batch before, whether there is a record or not."""
     lost: tuple[Lost, ...] = ()
 
     @property
@@ -79,6 +80,28 @@ def _read(path: Any, topic: str) -> Iterator[LandedOffsets]:
             )
     except (OSError, ManifestError, LookupError, TypeError, ValueError, AttributeError):
         return
+
+
+def missing_offsets(settings: Settings, source: str, topic: str, day: date) -> int:
+    """How many offsets of a landing day no batch has: those that the topic had not kept, and those whose manifest is gone."""
+    told = offsets_landed(settings, source, topic, day)
+    before = [one.next for one in offsets_landed(settings, source, topic, day - timedelta(days=1)) if one.closes]
+    ends = [one.next for one in told if one.closes]
+    lost = {one for said in told for one in said.lost}
+    ranges: dict[int, list[tuple[int, int]]] = {}
+    for one in told:
+        for partition, end in one.next.items() if one.first is not None else ():
+            ranges.setdefault(partition, []).append((one.first or 0, end))
+    missing = sum(one.records for one in lost)
+    for partition in {*ranges, *(ends[0] if ends else ())}:
+        found = sorted(ranges.get(partition, []))
+        known = [(one.first, one.last + 1) for one in lost if one.partition == partition]
+        reached = before[0].get(partition) if before else None
+        last = [(end, end) for end in [ends[0].get(partition)] if end is not None] if ends else []
+        for first, end in [*sorted([*found, *known]), *last]:
+            missing += max(0, first - reached) if reached is not None else 0
+            reached = max(reached or 0, end)
+    return missing
 
 
 def said_of(topic: str, lost: tuple[Lost, ...], **told: Any) -> dict[str, Any]:

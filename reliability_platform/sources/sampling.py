@@ -1,4 +1,4 @@
-"""A table of a database as a sample file, for whoever proposes a contract of it."""
+"""A table of a database or the records of a topic as a sample file, for whoever proposes a contract of it."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -8,18 +8,21 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from reliability_platform.contracts.contract import Cadence, Contract
-from reliability_platform.contracts.servers import DATABASES, Server
+from reliability_platform.contracts.servers import DATABASES, KAFKA, Server
 from reliability_platform.credentials import HOW, is_reference
 from reliability_platform.errors import UsageError
+from reliability_platform.in_memory import in_memory
 from reliability_platform.sources.engines import opened, table_in
+from reliability_platform.sources.kafka import RECORDS
+from reliability_platform.sources.kafka import opened as opened_topic
 
 SAMPLE_ROWS = 200_000
 SECONDS = 300
 
 
-def is_database(url: str) -> bool:
-    """Whether an address is that of a database."""
-    return url.partition("://")[0] in (*DATABASES, "postgres") and "://" in url
+def is_server(url: str) -> bool:
+    """Whether an address is that of a database or of a Kafka cluster."""
+    return url.partition("://")[0] in (*DATABASES, "postgres", KAFKA) and "://" in url
 
 
 def server_of(url: str, credentials: str | None) -> Server:
@@ -31,6 +34,13 @@ def server_of(url: str, credentials: str | None) -> Server:
     if scheme in ("duckdb", "sqlite"):
         # Others write an absolute path with four slashes; SQLite would take the name behind two for that of a host.
         return Server(scheme, f"/{rest.lstrip('/')}" if rest.startswith("//") else rest, "database")
+    if scheme == KAFKA:
+        asker, at, brokers = rest.rstrip("/").rpartition("@")
+        if ":" in asker or not brokers:
+            raise UsageError(
+                "--from names no brokers alone: write kafka://user@one:9092,two:9092, the secret with --credentials."
+            )
+        return Server(KAFKA, brokers, "cluster", user=unquote(asker) if at else None, credentials=credentials)
     parts = urlsplit(url)
     if parts.password or parts.query:
         raise UsageError(f"--from holds a password or a query: say where the secret is with --credentials ({HOW}).")
@@ -49,6 +59,8 @@ def sample_of(server: Server, table: str, folder: Path, full: bool) -> Path:
     """Rows of a table as a file: Parquet, or CSV where the database knows texts alone, so that their types are found as
     those of CSV files are. Raises `SourceUnavailableError`."""
     asked = Contract(table, ("",), "", (), Cadence(), 0, "", critical=False, servers=(server,), table=table)
+    if server.engine == KAFKA:
+        return _records_of(server, asked, folder, full)
     with opened(server, asked, SECONDS) as ask:
         limit = "" if full else f" limit {SAMPLE_ROWS}"
         found = ask(f"select * from {table_in(server, table)}{limit}", {})
@@ -62,4 +74,27 @@ def sample_of(server: Server, table: str, folder: Path, full: bool) -> Path:
             with pq.ParquetWriter(path, found.schema) as rows:
                 for piece in found.pieces:
                     rows.write_batch(piece)
+    return path
+
+
+def _records_of(server: Server, asked: Contract, folder: Path, full: bool) -> Path:
+    """The oldest records of a topic that are JSON, as lines of a file. Raises as `sources.kafka`, and `UsageError` for none."""
+    found, rows = list[pa.Table](), 0
+    with opened_topic(server, asked) as topic:
+        starts = {partition: there.start for partition, there in topic.offsets().items()}
+        for one in topic.read(starts, SECONDS):
+            if one.records is not None:
+                found.append(one.records.select(["value"]))
+                rows += one.records.num_rows
+                if rows >= SAMPLE_ROWS and not full:
+                    break
+    path = folder / "records.jsonl"
+    with in_memory() as connection:
+        connection.register("records", pa.concat_tables([RECORDS.empty_table().select(["value"]), *found]))
+        said = "cast(try_cast(try(decode(value)) as json) as varchar)"
+        lines = f"select replace(replace({said}, chr(10), ' '), chr(13), ' ') as line from records where json_type({said}) = 'OBJECT'"
+        objects = connection.execute(lines).to_arrow_table()["line"]
+    if not len(objects):
+        raise UsageError(f"The topic {asked.table} holds no JSON objects: write its contract by hand.")
+    path.write_text("\n".join(objects.to_pylist()) + "\n")
     return path

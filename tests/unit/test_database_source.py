@@ -35,7 +35,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.actions.re_request import request
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.database import DatabaseSource, part_of_day
-from reliability_platform.sources.sampling import is_database, sample_of, server_of
+from reliability_platform.sources.sampling import is_server, sample_of, server_of
 from reliability_platform.sources.source import can_be_asked
 
 DAY = date(2026, 1, 5)
@@ -281,7 +281,7 @@ def test_a_contract_is_proposed_of_a_table_and_reads_as_the_source_that_it_is_of
     """Whoever has a database would else export it first, and write where it is by hand."""
     change(server, "insert into flights values (5, '2026-01-07 09:00:00', 3.25, false, 'x')")
     url = f"{server.engine}://{server.address}"
-    assert is_database(url)
+    assert is_server(url)
     found = server_of(url, None)
     assert server_of(f"{server.engine}:///{server.address}", None) == found  # four slashes, as others write it
     sample = sample_of(found, "flights", tmp_path, full=False)

@@ -89,6 +89,7 @@ def test_landing_that_is_killed_lands_each_record_once(tmp_path: Path) -> None:
     assert found == Counter(range(sent))
 
 
+@pytest.mark.timeout(3_600)  # 25 minutes on a machine with a load of 12
 @pytest.mark.exhaustive  # minutes: 60 processes are killed, of which the quick test kills 3
 def test_landing_that_is_killed_sixty_times_lands_each_record_once(tmp_path: Path) -> None:
     sent, found = kill_at_random(tmp_path, kills=60, seed=2)

@@ -20,6 +20,8 @@ from reliability_platform.atomic import parquet_bytes
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Cadence, Column, Contract
 from reliability_platform.contracts.file_format import FileFormat
+from reliability_platform.contracts.inference.document import contract_text
+from reliability_platform.contracts.inference.session import proposed
 from reliability_platform.contracts.odcs import read_contracts
 from reliability_platform.contracts.servers import KAFKA, Server
 from reliability_platform.errors import UsageError
@@ -29,15 +31,16 @@ from reliability_platform.landing.deliveries import Landed, fetch, unreachable
 from reliability_platform.landing.replacement import landed_manifests
 from reliability_platform.landing.stream import read_again, read_topics
 from reliability_platform.landing.stream_lag import lag_of
-from reliability_platform.landing.stream_positions import Lost, offsets_landed
-from reliability_platform.landing.writer import landing_folder
+from reliability_platform.landing.stream_positions import Lost, missing_offsets, offsets_landed
+from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.actions.re_request import request as request_again
 from reliability_platform.remediation.evidence import missing_slots
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import kafka
-from reliability_platform.sources.batch import batch_id
+from reliability_platform.sources.batch import Batch, batch_id
 from reliability_platform.sources.kafka import Offsets, Topic, configuration
+from reliability_platform.sources.sampling import sample_of, server_of
 from tests.kafka_broker import Broker, running_broker
 
 SOURCE, TOPIC = "orders", "shop.orders"
@@ -241,6 +244,7 @@ def test_records_that_a_topic_did_not_keep_are_told_with_their_offsets(
     assert landed_offsets(home, NEXT) == {0: [7, 8, 9]}
     [lost] = [lost for one in offsets_landed(home, SOURCE, topic, NEXT) for lost in one.lost]
     assert (lost, lost.records) == (Lost(0, 4, 6), 3)
+    assert [missing_offsets(home, SOURCE, topic, day) for day in (DAY, NEXT)] == [0, 3]
     land(home, AFTER + timedelta(days=2), NEXT + timedelta(days=1))
     assert not [one.lost for one in offsets_landed(home, SOURCE, topic, NEXT + timedelta(days=1)) if one.lost]
 
@@ -476,3 +480,50 @@ def test_a_dead_letter_that_is_too_large_is_sent_without_its_value(
     assert one.value() is None
     assert "reliability.without_value" in dict(one.headers())
     assert landed_offsets(home, DAY) == {0: [0]}
+
+
+def test_a_contract_is_proposed_of_what_a_topic_holds(broker: Broker, topic: str, tmp_path: Path) -> None:
+    indented = json.dumps(json.loads(order(1000, 3)), indent=2).encode()
+    values = [*(order(number, number / 20) for number in range(400)), b"{broken", indented]
+    broker.send(topic, [(number % 3, value, MIDNIGHT) for number, value in enumerate(values)])
+    server = server_of(f"kafka://{broker.address}", None)
+    assert server == Server(KAFKA, broker.address, "cluster")
+    sample = sample_of(server, topic, tmp_path, full=False)
+    assert len(sample.read_text().splitlines()) == 401
+    proposal = proposed("orders", [str(sample)], {}, full=False)
+    proposal.in_database(server, topic, whole=True)
+    (tmp_path / "orders.yml").write_text(contract_text(proposal, accepted=True))
+    [contract] = read_contracts(tmp_path / "orders.yml")
+    assert (contract.kind, contract.table, contract.event_time, contract.key) == (
+        "stream", topic, "ordered_at", ("order_id",),
+    )  # fmt: skip
+    assert contract.servers == (server,)
+
+
+@pytest.mark.parametrize("url", ["kafka://me:hunter2canary@one:9092", "kafka://"])
+def test_an_address_with_a_password_is_not_repeated(url: str) -> None:
+    with pytest.raises(UsageError) as told:
+        server_of(url, None)
+    assert "canary" not in str(told.value)
+
+
+def test_a_batch_that_is_gone_from_landing_is_missed_by_its_offsets(home: Settings, broker: Broker, topic: str) -> None:
+    noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    for hour in (1, 2, 3):
+        broker.send(topic, [sent(hour * 10 + number, hour) for number in range(3)])
+        land(home, noon)
+    land(home)
+    assert missing_offsets(home, SOURCE, topic, DAY) == 0
+    folder = landing_folder(home, SOURCE, DAY)
+    for slot, missing in ((3, 3), (4, 6)):
+        for path in folder.glob(f"{batch_id(SOURCE, DAY, slot)}.*"):
+            path.unlink()
+        assert missing_offsets(home, SOURCE, topic, DAY) == missing
+
+
+def test_rows_of_a_recording_are_read_as_rows(home: Settings, broker: Broker, topic: str) -> None:
+    table = pa.table({"order_id": ["o1"], "ordered_at": [datetime(2026, 1, 5, 1)], "amount": [Decimal("1.00")]})
+    written = {"kind": "scheduled", "produced_at": datetime(2026, 1, 5, 2), "landed_at": datetime(2026, 1, 5, 2)}
+    write_batch(home, Batch(batch_id(SOURCE, DAY, 1), SOURCE, DAY, 1, 1, table=table, **written))
+    assert [one.status for one in admit(home, SOURCE, DAY)] == ["admitted"]
+    assert [one["order_id"] for one in rows(home)] == ["o1"]

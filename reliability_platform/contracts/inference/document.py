@@ -9,6 +9,7 @@ from reliability_platform.contracts.inference.location import location_pattern
 from reliability_platform.contracts.inference.measured import ColumnProposal
 from reliability_platform.contracts.inference.proposal import Proposal
 from reliability_platform.contracts.inference.told import Told
+from reliability_platform.contracts.servers import KAFKA
 from reliability_platform.contracts.yaml_text import flow, word
 from reliability_platform.counted import counted
 from reliability_platform.formats import plain
@@ -46,13 +47,18 @@ def _where(proposal: Proposal, noted: str) -> list[str]:
         ]
     one = proposal.server
     custom = {"engine": "sqlite" if one.engine == "sqlite" else None, "user": one.user, "credentials": one.credentials}
+    if one.engine == KAFKA:
+        reached: dict[str, Any] = {"host": one.address}
+    else:
+        reached = {"host": one.host or None, "port": one.port, "database": one.address, "schema": one.schema}
     said = {
-        "server": one.name, "type": "custom" if one.engine == "sqlite" else one.engine, "host": one.host or None, "port": one.port,
-        "database": one.address, "schema": one.schema,
+        "server": one.name, "type": "custom" if one.engine == "sqlite" else one.engine, **reached,
         "customProperties": [{"property": name, "value": value} for name, value in custom.items() if value is not None] or None,
     }  # fmt: skip
     return [
-        "servers:  # it is asked there for each batch",
+        "servers:  # its topic is read there"
+        if one.engine == KAFKA
+        else "servers:  # it is asked there for each batch",
         f"  - {flow({name: value for name, value in said.items() if value is not None})}",
         "customProperties:",
         f"  - {flow(event_time)}{noted}",
@@ -69,6 +75,7 @@ def _lines(proposal: Proposal, mark: str, feeds: str | None) -> list[str]:
     frequency: dict[str, Any] = {"property": "frequency", "value": rhythm.value, "unit": rhythm.unit}
     if rhythm.schedule:
         frequency["schedule"] = rhythm.schedule
+    is_topic = proposal.server is not None and proposal.server.engine == KAFKA
     asked = f"{counted(proposal.questions, 'line')} marked `# ?`"
     lines = [
         "# Open Data Contract Standard 3.1 (bitol-io); docs/reference/contracts.md says which fields the platform reads.",
@@ -86,7 +93,7 @@ def _lines(proposal: Proposal, mark: str, feeds: str | None) -> list[str]:
         "status: draft",
         "team: [{username: unknown, role: owner}]  " + f"{mark} whom to tell",
         "slaProperties:",
-        f"  - {flow(frequency)}" + note(Told(None, rhythm.evidence, not rhythm.certain)),
+        *([] if is_topic else [f"  - {flow(frequency)}" + note(Told(None, rhythm.evidence, not rhythm.certain))]),
         f"  - {{property: latency, value: {max(1 + days.lag, days.span)}, unit: d}}"
         + f"  {mark} "
         + _why_so_late(days),
