@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ PASSED, BUILT = "pass", "success"
 EVERYBODY = "whoever reads the project"
 READS_FILES = re.compile(r"read_\w+\s*\(|parquet_scan|(from|join)\s+'", re.IGNORECASE)
 LATEST_OF = re.compile(r"\bmax\s*\(\s*(?:\w+\.)?\"?(\w+)\"?\s*\)", re.IGNORECASE)
+ASKS_THE_DATA = frozenset({"macro.dbt.run_query", "macro.dbt.statement", "macro.dbt_utils.get_column_values"})
 MAX_REASON = 200
 NOT_BUILT, NOT_RUN = "it does not build on the clean data", "it did not run"
 BETWEEN = "\n--next--\n"
@@ -163,8 +164,12 @@ def _allow_files(
     code = [str(node.raw_code) for node in manifest.nodes.values() if str(node.resource_type) in ("model", "snapshot")]
     macros = [one.macro_sql for one in manifest.macros.values() if one.package_name == manifest.metadata.project_name]
     if any(READS_FILES.search(text) for text in (*code, *macros)):
-        for one in dbt.results("compile", "--select", "resource_type:model", "resource_type:snapshot"):
-            reads += file_reads(str(getattr(one.node, "compiled_code", None) or ""))
+        try:
+            compiled = dbt.results("compile", "--select", "resource_type:model", "resource_type:snapshot")
+            code = [str(getattr(one.node, "compiled_code", None) or "") for one in compiled]
+        except ProjectUnusableError:
+            pass  # Jinja that asks tables which are not built yet; what stands in it as it is written is seen
+        reads += [call for text in code for call in file_reads(text)]
     # dbt-duckdb lets DuckDB copy the files of seeds.
     seeds = (node for node in manifest.nodes.values() if str(node.resource_type) == "seed")
     folders, files = set[str](), {str(Path(one.root_path or folder, one.original_file_path).resolve()) for one in seeds}
@@ -210,8 +215,11 @@ def _project(
             continue
         if result is None or str(result.status) != BUILT:
             left_out.append(LeftOut(node.name, f"{NOT_BUILT} ({_reason(result)})"))
-        elif getattr(node, "language", "sql") != "sql":
-            left_out.append(LeftOut(node.name, "it is no SQL"))
+        elif why := _needs_dbt(manifest, node):
+            above = [str(nodes[one].relation_name) for one in node.depends_on.nodes if one in nodes]
+            above += [sources[one] for one in node.depends_on.nodes if one in sources]
+            names = Query.of(" ".join([compiled[key], *above]), relations)
+            models.append(replace(_model(manifest, node, names), through_dbt=why))
         else:
             query = query_of_snapshot(node.relation_name, executed.get(key, ())) or compiled[key]
             models.append(_model(manifest, node, Query.of(query, relations)))
@@ -234,6 +242,21 @@ def _project(
         left_out=tuple(sorted(left_out, key=lambda one: (NOT_RUN in one.why, NOT_BUILT not in one.why, one.name))),
     )
     return project, frozenset(relations)
+
+
+def _needs_dbt(manifest: Any, node: Any) -> str:
+    """Why a model is not what its compiled query says for other data; empty if it is."""
+    if getattr(node, "language", "sql") != "sql":
+        return "it is written in Python"
+    todo, seen = list(node.depends_on.macros), set[str]()
+    while todo:
+        key = todo.pop()
+        if key in ASKS_THE_DATA:
+            return "it asks the data while it is compiled"
+        if key not in seen and key in manifest.macros:
+            seen.add(key)
+            todo += manifest.macros[key].depends_on.macros
+    return ""
 
 
 def _model(manifest: Any, node: Any, query: Query) -> Model:

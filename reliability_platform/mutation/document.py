@@ -26,6 +26,7 @@ def document(tested: Tested, proof: Proof | None = None) -> dict[str, Any]:
             "tests_passed": tested.clean.passed,
             "left_out": [{"name": one.name, "why": one.why} for one in project.left_out],
             "notes": list(project.notes),
+            "built_by_dbt": [{"name": one.name, "why": one.through_dbt} for one in project.models if one.through_dbt],
         },
         "inputs": [
             {"name": given.name, "kind": given.kind, "rows": table.rows, "columns": [one.name for one in table.columns]}
@@ -128,4 +129,5 @@ def _outcome(one: MutantOutcome) -> dict[str, Any]:
         ],
         "error": one.why or None,
         "seconds": round(one.seconds, 4),
+        "seconds_of_dbt": round(one.dbt_seconds, 4),
     }

@@ -7,7 +7,6 @@ its strategy. A mutant of the newest rows is built by executing them again. So n
 """
 
 import re
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from reliability_platform.mutation.dbt_commands import DbtCommands
 from reliability_platform.mutation.direct_build import BEFORE, DirectBuild, table_of_before
 from reliability_platform.mutation.mutants import INCREMENT, Mutant, mutants_of
 from reliability_platform.mutation.private_copy import PrivateFolder
-from reliability_platform.mutation.private_profile import PrivateProfile, may_open
+from reliability_platform.mutation.private_profile import PrivateProfile, another_copy, may_open
 from reliability_platform.mutation.project import LeftOut, Model, ProjectInput
 from reliability_platform.mutation.sql_text import Query, literal, quoted
 
@@ -29,6 +28,7 @@ LEAST_NEWEST = 0.05
 NEWEST_RUN = ("config.materialized:incremental+", "resource_type:snapshot+")
 CHANGES_DATA = re.compile(r"(create|insert|delete|update|merge|alter|truncate)\b", re.IGNORECASE)
 TEMPORARY = re.compile(r"create\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?table\s+(\S+)", re.IGNORECASE)
+BY_DBT = "it, or a model above it, is built by dbt itself"
 NEW_ROWS_MISSING = "its next run on the clean data fails"
 
 Inputs = Sequence[tuple[ProjectInput, InputTable]]
@@ -70,13 +70,16 @@ def next_run(
         return None
     before = folder.path / "before.duckdb"
     unbuilt = _keep_before(build, before, {one: parts[one.key].earlier for one, _ in above if one.key in parts})
-    there, copied = _second_copy(folder, profile)
+    there, copied = another_copy(folder, profile, "next_run")
     _put_before(copied, before, [one for one in growing if one.key not in unbuilt])
     executed: dict[str, list[str]] = {}
     without = [f"--exclude-resource-type={one}" for one in ("seed", "test", "unit_test")]
     results = dbt.elsewhere(there).results("build", "--select", *NEWEST_RUN, *without, executed=executed)
     failed = {one.node.unique_id for one in results if str(one.status) not in ("success", "skipped")}
     compiled = {one.node.unique_id: str(getattr(one.node, "compiled_code", None) or "") for one in results}
+    by_dbt = {one.relation for one in build.project.models if one.through_dbt}
+    below = {each.key for one in by_dbt for each in build.project.downstream(one)}
+    unbuilt |= {one.key: BY_DBT for one in build.project.models if one.relation in by_dbt or one.key in below}
     lacks = {**unbuilt, **dict.fromkeys(failed - unbuilt.keys(), NEW_ROWS_MISSING)}
     project = build.project
     models = (
@@ -144,22 +147,6 @@ def _keep_before(build: DirectBuild, file: Path, earlier: Mapping[ProjectInput, 
             one: f"select * from {build.reads(one.relation)} where {condition}" for one, condition in earlier.items()
         }
         return room.keeps(rows)
-
-
-def _second_copy(folder: PrivateFolder, profile: PrivateProfile) -> tuple[PrivateFolder, dict[str, Path]]:
-    """Another private folder in this one, with copies of the databases as the clean build has left them, and a profile for them."""
-    there = PrivateFolder(folder.path / "next_run")
-    there.target.mkdir(parents=True, mode=0o700)
-    shutil.copytree(folder.databases, there.databases)
-    (there.path / "external").mkdir()
-    there.profiles.mkdir(mode=0o700)
-    written = there.profiles / profile.file.name
-    written.touch(mode=0o600)
-    text = profile.file.read_text(encoding="utf-8")
-    for one in ("databases", "external"):
-        text = text.replace(str(folder.path / one), str(there.path / one))
-    written.write_text(text, encoding="utf-8")
-    return there, {name: there.databases / path.name for name, path in profile.catalogs.items()}
 
 
 def _put_before(catalogs: Mapping[str, Path], before: Path, growing: Iterable[Model]) -> None:

@@ -93,6 +93,7 @@ def _outcome(kept: dict[str, Any], mutants: Mapping[str, Mutant]) -> MutantOutco
         why=kept["why"],
         seconds=kept["seconds"],
         would_notice=tuple(kept["would_notice"]),
+        dbt_seconds=kept["dbt_seconds"],
     )
 
 
@@ -113,7 +114,7 @@ def _parts(build: DirectBuild) -> Iterable[object]:
     for one in project.models:
         # The names of dbt's temporary tables hold the time of the run.
         replay = [TEMPORARY_NAME.sub("", part) for each in one.replay for part in each.parts]
-        yield one.key, one.materialized, one.query.parts, replay
+        yield one.key, one.materialized, one.query.parts, replay, one.through_dbt
     yield from ((one.key, one.severity, one.sql.parts) for one in project.tests)
     yield from ((one.name, sorted(one.models)) for one in project.consumers)
     yield from sorted((name, vars(one)) for name, one in build.clean.items())

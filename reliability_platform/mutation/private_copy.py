@@ -101,11 +101,11 @@ def copy_database(source: Path, folder: PrivateFolder) -> Path:
     with held:
         for file in (source, source.with_name(f"{source.name}.wal")):
             if file.exists():
-                _copy(file, target.with_name(file.name))
+                copy_file(file, target.with_name(file.name))
     return target
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_file(source: Path, target: Path) -> None:
     """By reference where the file system can; `cp` of other systems does not know how, and copies the bytes."""
     done = subprocess.run(["cp", "--reflink=auto", "--", source, target], capture_output=True, check=False)
     if done.returncode:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from reliability_platform.mutation.errors import NoProjectError, ProjectUnusableError
-from reliability_platform.mutation.private_copy import PrivateFolder, copy_database
+from reliability_platform.mutation.private_copy import PrivateFolder, copy_database, copy_file
 from reliability_platform.mutation.sql_text import quoted
 
 PRIVATE_PROJECT_DATABASE = "project.duckdb"
@@ -148,6 +148,22 @@ def add_catalogs(profile: PrivateProfile, folder: PrivateFolder, names: Iterable
             # dbt-duckdb writes an alias into its statement as it is.
             output.setdefault("attach", []).append({"path": str(path), "alias": quoted(name)})
     profile.file.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+def another_copy(folder: PrivateFolder, profile: PrivateProfile, name: str) -> tuple[PrivateFolder, dict[str, Path]]:
+    """Another private folder in this one, with copies of the databases as they are now, and a profile for them."""
+    there = PrivateFolder(folder.path / name)
+    for each in (there.target, there.profiles, there.databases, there.path / "external"):
+        each.mkdir(parents=True, mode=0o700)
+    for path in folder.databases.iterdir():
+        copy_file(path, there.databases / path.name)
+    written = there.profiles / profile.file.name
+    written.touch(mode=0o600)
+    text = profile.file.read_text(encoding="utf-8")
+    for one in ("databases", "external"):
+        text = text.replace(str(folder.path / one), str(there.path / one))
+    written.write_text(text, encoding="utf-8")
+    return there, {key: there.databases / path.name for key, path in profile.catalogs.items()}
 
 
 def may_open(profile: PrivateProfile) -> tuple[list[str], list[str]]:

@@ -49,6 +49,9 @@ class Model:
     replay: tuple[Query, ...] = ()
     """What dbt executes to bring its table of before up to date; empty where the table is built anew from `query`."""
 
+    through_dbt: str = ""
+    """Why it cannot be built from `query`, which names what it reads; empty where it can."""
+
     @property
     def grows(self) -> bool:
         """Whether dbt adds to its table rather than build it anew."""
@@ -145,6 +148,21 @@ class Project:
     def with_tests(self, tests: Iterable[DataTest], left_out: Iterable[LeftOut]) -> "Project":
         """The project with the tests of another tool."""
         return replace(self, tests=(*self.tests, *tests), left_out=(*self.left_out, *left_out), _below={})
+
+    def first_of(self, models: Mapping[str, str]) -> dict[str, str]:
+        """Of some models (keys → why) those that are not below another of them, without snapshots: dbt cannot build these anew."""
+        below, first = set[str](), {}
+        for one in self.models:
+            if one.key in models or one.query.named & below:
+                if not one.query.named & below and one.materialized != SNAPSHOT:
+                    first[one.key] = models[one.key]
+                below.add(one.relation)
+        return first
+
+    def through_dbt(self, models: Mapping[str, str]) -> "Project":
+        """The project with some models (keys → why) built by dbt itself."""
+        changed = (replace(one, through_dbt=models.get(one.key, one.through_dbt)) for one in self.models)
+        return replace(self, models=tuple(changed), _below={})
 
     def without(self, models: Mapping[str, str], tests: Mapping[str, str]) -> "Project":
         """The project without some models and tests (keys → why)."""

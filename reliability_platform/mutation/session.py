@@ -32,6 +32,7 @@ from reliability_platform.mutation.proposals import ProposedTest, propose
 from reliability_platform.mutation.score import Killable, Score
 from reliability_platform.mutation.suites.expectations import expectations
 from reliability_platform.mutation.suites.soda_checks import SodaChecks
+from reliability_platform.mutation.through_dbt import ThroughDbt
 from reliability_platform.mutation.trial import MutantOutcome, run_trial
 from reliability_platform.mutation.warehouses.stand_in import stood_in
 from reliability_platform.mutation.warehouses.translation import Translations
@@ -165,7 +166,13 @@ def _tested(
     with build.connection:
         unread = build.read_in(*may_open(profile))
         began = time.monotonic()
-        build.project = clean.project.without(*build.settle())
+        build.through = ThroughDbt(dbt, private, profile)
+        wrong_models, wrong_tests = build.settle()
+        if wrong_models:
+            # What does not run by itself, or gives something else, dbt builds; what only lies below it is tried again.
+            build.project = clean.project.through_dbt(clean.project.first_of(wrong_models))
+            wrong_models, wrong_tests = build.settle()
+        build.project = build.project.without(wrong_models, wrong_tests)
         clean_seconds = time.monotonic() - began
         add_suites(wanted, build)
         project = _with_notes(build.project, profile.notes, unread)

@@ -81,6 +81,12 @@ def _lines(tested: Tested) -> Iterator[str]:
     warned = sum(all(how == "warn" for _, how in one.tests) for one in outcomes if one.status is MutantStatus.KILLED)
     if warned:
         yield f"{warned} of the killed ones only by warnings."
+    by_dbt = [one.dbt_seconds for one in outcomes if one.dbt_seconds]
+    slow = [f"{one.name}: {one.through_dbt}" for one in project.models if one.through_dbt]
+    if slow:
+        each = f", {sum(by_dbt) / len(by_dbt):.1f} s each" if by_dbt else ""
+        yield f"{counted(len(by_dbt), 'mutant')} went through dbt itself{each}, for {counted(len(slow), 'model')}:"
+        yield from (f"  {one}" for one in slow[:SHOWN_PARTS])
     tools = by_tool(project, outcomes)
     if len(tools) > 1:
         yield from (f"With the tests of {name} alone: {score_text(score)}." for name, score in tools.items())

@@ -50,6 +50,8 @@ class MutantOutcome:
     seconds: float = 0.0
     would_notice: tuple[str, ...] = ()
     """Keys of the candidates (`candidates.py`) that would have noticed a survivor."""
+    dbt_seconds: float = 0.0
+    """Of these seconds, those that dbt itself took, where it was needed."""
 
     @property
     def size(self) -> float:
@@ -83,7 +85,8 @@ def judge(build: DirectBuild, room: MutantRoom, mutant: Mutant, watch: Sequence[
         status = MutantStatus.SURVIVED_CHANGED if changes else MutantStatus.SURVIVED
     why = "; ".join(f"{name}: {why}" for name, why in built.broken.items())
     seconds = time.monotonic() - began
-    return MutantOutcome(mutant, status, tests, models, changes, why, seconds, tuple(sorted(would_notice)))
+    noticing = tuple(sorted(would_notice))
+    return MutantOutcome(mutant, status, tests, models, changes, why, seconds, noticing, built.dbt_seconds)
 
 
 def _read_otherwise(build: DirectBuild, room: MutantRoom, built: MutantBuild) -> tuple[TableChange, ...]:

@@ -1,0 +1,81 @@
+"""Builds by dbt itself what cannot be built from a compiled query: Python models, functions of plugins, Jinja that asks the data.
+
+What lies above them is built directly. Only if something of it has changed, dbt gets a fresh copy of the databases with the
+changed tables in it, and builds these models and all below them there. The process is the same all the time and nothing is
+parsed again; dbt runs one command at a time, so mutants wait for each other here.
+"""
+
+import re
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import duckdb
+
+from reliability_platform.mutation.dbt_commands import DbtCommands
+from reliability_platform.mutation.private_copy import PrivateFolder
+from reliability_platform.mutation.private_profile import PrivateProfile, another_copy
+from reliability_platform.mutation.project import Model
+from reliability_platform.mutation.sql_text import literal, quoted
+
+WITHOUT = tuple(f"--exclude-resource-type={one}" for one in ("seed", "test", "unit_test"))
+MAX_REASON = 300
+BUILT = "success"
+
+
+class ThroughDbt:
+    """dbt on a copy of its own for each mutant that needs it."""
+
+    def __init__(self, dbt: DbtCommands, folder: PrivateFolder, profile: PrivateProfile) -> None:
+        self._dbt, self._folder, self._profile = dbt, folder, profile
+        self._alone = threading.Lock()
+
+    def build(
+        self, cursor: duckdb.DuckDBPyConnection, name: str, changed: Mapping[str, str], models: Sequence[Model]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Build these models where `changed` relations hold what other tables do. Returns relations → where they are now, attached
+        to the cursor, and the names of those that failed → why. `forget` removes it all.
+        """
+        there, copied = another_copy(self._folder, self._profile, name)
+        for relation, place in changed.items():
+            _put(cursor, copied, relation, place)
+        with self._alone:
+            names = sorted({one.name for one in models})
+            results = self._dbt.elsewhere(there).results("build", "--full-refresh", "--select", *names, *WITHOUT)
+        status = {one.node.unique_id: one for one in results}
+        failed = {}
+        for model in models:
+            result = status.get(model.key)
+            if result is None or str(result.status) != BUILT:
+                failed[model.name] = " ".join(str(getattr(result, "message", None) or "skipped").split())[:MAX_REASON]
+        aliases = {catalog: f"{name}_{catalog}" for catalog in copied}
+        for catalog, path in copied.items():
+            cursor.execute(f"attach {literal(str(path))} as {quoted(aliases[catalog])} (read_only)")
+        places = {
+            one.relation: ".".join(map(quoted, (aliases[one.database], one.schema, one.identifier)))
+            for one in models
+            if one.name not in failed
+        }
+        return places, failed
+
+    def forget(self, cursor: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Detach and remove what was built for one mutant."""
+        for catalog in self._profile.catalogs:
+            with suppress(duckdb.Error):
+                cursor.execute(f"detach {quoted(f'{name}_{catalog}')}")
+        shutil.rmtree(self._folder.path / name, ignore_errors=True)
+
+
+def _put(cursor: duckdb.DuckDBPyConnection, copied: Mapping[str, object], relation: str, place: str) -> None:
+    """Let a relation of the copy hold the rows of another table, whether it was a table or a view."""
+    catalog, schema, identifier = (part.replace('""', '"') for part in re.findall(r'"((?:[^"]|"")*)"', relation))
+    cursor.execute(f"attach {literal(str(copied[catalog]))} as {quoted('written_to')}")
+    try:
+        target = ".".join(map(quoted, ("written_to", schema, identifier)))
+        for kind in ("view", "table"):
+            with suppress(duckdb.CatalogException):  # it is of the other kind
+                cursor.execute(f"drop {kind} if exists {target}")
+        cursor.execute(f"create table {target} as from {place}")
+    finally:
+        cursor.execute(f"detach {quoted('written_to')}")
