@@ -39,7 +39,7 @@ class ThroughDbt:
         """
         there, copied = another_copy(self._folder, self._profile, name)
         for relation, place in changed.items():
-            _put(cursor, copied, relation, place)
+            _put(cursor, copied, f"{name}_written", relation, place)
         with self._alone:
             names = sorted({one.name for one in models})
             results = self._dbt.elsewhere(there).results("build", "--full-refresh", "--select", *names, *WITHOUT)
@@ -67,15 +67,20 @@ class ThroughDbt:
         shutil.rmtree(self._folder.path / name, ignore_errors=True)
 
 
-def _put(cursor: duckdb.DuckDBPyConnection, copied: Mapping[str, object], relation: str, place: str) -> None:
-    """Let a relation of the copy hold the rows of another table, whether it was a table or a view."""
+def _put(
+    cursor: duckdb.DuckDBPyConnection, copied: Mapping[str, object], alias: str, relation: str, place: str
+) -> None:
+    """Let a relation of the copy hold the rows of another table, whether it was a table or a view.
+
+    The `alias` of the copy meanwhile is seen by all cursors: each mutant has its own.
+    """
     catalog, schema, identifier = (part.replace('""', '"') for part in re.findall(r'"((?:[^"]|"")*)"', relation))
-    cursor.execute(f"attach {literal(str(copied[catalog]))} as {quoted('written_to')}")
+    cursor.execute(f"attach {literal(str(copied[catalog]))} as {quoted(alias)}")
     try:
-        target = ".".join(map(quoted, ("written_to", schema, identifier)))
+        target = ".".join(map(quoted, (alias, schema, identifier)))
         for kind in ("view", "table"):
             with suppress(duckdb.CatalogException):  # it is of the other kind
                 cursor.execute(f"drop {kind} if exists {target}")
         cursor.execute(f"create table {target} as from {place}")
     finally:
-        cursor.execute(f"detach {quoted('written_to')}")
+        cursor.execute(f"detach {quoted(alias)}")
