@@ -45,7 +45,7 @@ def _variables(_: click.Context, parameter: click.Parameter, given: tuple[str, .
     help="A folder of files for tables of sources, as source.table.csv (or parquet, json), and in the place of seeds.",
 )  # fmt: skip
 @click.option(
-    "--max-rows", "most_rows", type=Whole(1), default=1_000_000, show_default=True,
+    "--max-rows", "most_rows", type=Whole(1), default=200_000, show_default=True,
     help="Of an input with more rows a sample is taken, in which relationships hold.",
 )  # fmt: skip
 @click.option(

@@ -175,9 +175,8 @@ def may_open(profile: PrivateProfile) -> tuple[list[str], list[str]]:
 
 def _profiles_folder(project: Path, choice: ProfileChoice) -> Path:
     """Where dbt would look."""
-    named = choice.profiles_dir or os.environ.get("DBT_PROFILES_DIR")
-    if named:
-        return Path(named)
+    if choice.profiles_dir is not None:
+        return choice.profiles_dir
     return project if (project / "profiles.yml").exists() else Path.home() / ".dbt"
 
 

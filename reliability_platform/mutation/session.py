@@ -64,7 +64,7 @@ class Wanted:
     """Whether tests are looked for that would have noticed the survivors."""
     inputs: Path | None = None
     """A folder with files for tables of sources, and in the place of seeds."""
-    most_rows: int = 1_000_000
+    most_rows: int = 200_000
     """Of an input with more a sample is taken."""
     soda: Path | None = None
     """A folder of SodaCL files, whose checks count as tests."""
@@ -121,7 +121,11 @@ def mutate(wanted: Wanted, tell: Tell = unheard, progress: Progress = unheard) -
     beside = (wanted.beside or folder).resolve()
     soda, gx, inputs = (None if one is None else one.resolve() for one in (wanted.soda, wanted.gx, wanted.inputs))
     reads = tuple(one.resolve() for one in wanted.reads)
-    wanted = replace(wanted, project=folder, beside=beside, reads=reads, soda=soda, gx=gx, inputs=inputs)
+    named = wanted.profile.profiles_dir or os.environ.get("DBT_PROFILES_DIR")
+    choice = replace(wanted.profile, profiles_dir=Path(named).resolve() if named else None)
+    wanted = replace(
+        wanted, project=folder, profile=choice, beside=beside, reads=reads, soda=soda, gx=gx, inputs=inputs
+    )
     # As if dbt had been called there: relative paths in models and views are relative to where it is called.
     with private_folder() as private, called_in(beside):
         profile = make_private(folder, wanted.profile, private, beside)

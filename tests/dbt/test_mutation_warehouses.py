@@ -112,6 +112,21 @@ def test_a_project_without_a_profile_is_of_the_warehouse_that_is_named(project: 
     assert {one.name for one in tested.project.models} == {"daily", "weekly"}
 
 
+def test_a_folder_of_profiles_is_relative_to_where_the_command_is_called(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not to the project: its profile would be overlooked, and a secret that it asks the environment for is one line."""
+    (project.parent / "profiles").mkdir()
+    (project / "profiles.yml").rename(project.parent / "profiles" / "profiles.yml")
+    written = (project.parent / "profiles" / "profiles.yml").read_text()
+    (project.parent / "profiles" / "profiles.yml").write_text(
+        written.replace("dataset: marts", "dataset: \"{{ env_var('DATASET') }}\"")
+    )
+    monkeypatch.chdir(project.parent)
+    with pytest.raises(ProjectUnusableError, match="DATASET"):
+        _mutate(Path("shop"), profile=ProfileChoice(profiles_dir=Path("profiles")))
+
+
 @pytest.mark.parametrize(
     "dialect, sql, expected",
     [
