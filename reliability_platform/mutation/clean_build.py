@@ -229,6 +229,7 @@ def _project(
             left_out.append(LeftOut(result.node.name, f"it does not pass on the clean data ({_reason(result)})"))
         else:
             tests.append(_test(result.node, Query.of(compiled[key], relations)))
+    tests += [one for source in manifest.sources.values() for one in freshness_tests(source, sources[source.unique_id])]
     # Sorted, for dbt reads files in any order, and two runs must come to the same mutants.
     ordered = in_build_order(sorted(models, key=lambda one: one.key))
     read = {name for one in ordered for name in one.query.named}
@@ -242,6 +243,35 @@ def _project(
         left_out=tuple(sorted(left_out, key=lambda one: (NOT_RUN in one.why, NOT_BUILT not in one.why, one.name))),
     )
     return project, frozenset(relations)
+
+
+def freshness_tests(source: Any, relation: str) -> Iterable[DataTest]:
+    """What `dbt source freshness` asks of a source, as tests; none where it declares no limit or no column of the time of loading."""
+    limits = getattr(source, "freshness", None)
+    if limits is None or not source.loaded_at_field:
+        return
+    where = f" where {limits.filter}" if limits.filter else ""
+    for name, severity, limit in (("error", "ERROR", limits.error_after), ("warn", "WARN", limits.warn_after)):
+        if limit is None or not limit.count or not limit.period:
+            continue
+        period = getattr(limit.period, "value", limit.period)
+        latest = f"max(cast({source.loaded_at_field} as timestamptz))"
+        sql = (
+            f"select 1 from (select {latest} as latest from {relation}{where}) as loaded "
+            f"where latest is null or latest < now() - interval '{limit.count} {period}'"
+        )
+        yield DataTest(
+            key=f"freshness_{name}.{source.unique_id}",
+            name=f"freshness_{name}_{source.source_name}_{source.name}",
+            query=Query.of(sql, [relation]),
+            severity=severity,
+            fail_calc="count(*)",
+            warn_if="!= 0",
+            error_if="!= 0",
+            limit=None,
+            column=str(source.loaded_at_field),
+            path=source.original_file_path,
+        )
 
 
 def _needs_dbt(manifest: Any, node: Any) -> str:

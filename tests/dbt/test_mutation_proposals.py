@@ -3,11 +3,13 @@
 import csv
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
 
 from reliability_platform.mutation.candidates import candidates
+from reliability_platform.mutation.clean_build import freshness_tests
 from reliability_platform.mutation.columns import learn
 from reliability_platform.mutation.project import ProjectInput
 from reliability_platform.mutation.proposals import ProposedTest
@@ -118,3 +120,36 @@ def test_what_the_next_day_would_break_is_not_proposed() -> None:
     assert ("price", "mean_between") in found
     assert ("looks_unique", "unique") not in found
     assert ("id", "unique") in found
+
+
+def test_freshness_of_a_source_is_a_test() -> None:
+    """Rows of an hour ago pass a limit of a day; without the latest of them it fails, and none at all are no fresh ones."""
+    limits = SimpleNamespace(
+        filter=None,
+        error_after=SimpleNamespace(count=1, period="day"),
+        warn_after=SimpleNamespace(count=None, period=None),
+    )
+    source = SimpleNamespace(
+        unique_id="source.shop.till.sales",
+        source_name="till",
+        name="sales",
+        loaded_at_field="loaded_at",
+        freshness=limits,
+        original_file_path="models/sources.yml",
+    )
+    (fresh,) = freshness_tests(source, "sales")
+    connection = duckdb.connect()
+    connection.execute(
+        "create table sales as select now() - interval (n * 1) hour as loaded_at from range(1, 60) as t(n)"
+    )
+
+    def result() -> tuple[object, ...] | None:
+        return connection.execute(fresh.sql.reading({})).fetchone()
+
+    assert result() == (0, False, False)
+    connection.execute("delete from sales where loaded_at > now() - interval 30 hour")
+    assert result() == (1, True, True)
+    connection.execute("delete from sales")
+    assert result() == (1, True, True)
+    source.loaded_at_field = None
+    assert list(freshness_tests(source, "sales")) == []
