@@ -1,5 +1,6 @@
 """Checks of Soda and of Great Expectations count as tests of a dbt project; what of them cannot be judged is named."""
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from reliability_platform.mutation.errors import NoChecksError
 from reliability_platform.mutation.mutants import all_mutants
 from reliability_platform.mutation.private_copy import private_folder
 from reliability_platform.mutation.private_profile import ProfileChoice, make_private, may_open
+from reliability_platform.mutation.project import ProjectInput
 from reliability_platform.mutation.score import Score, by_tool
 from reliability_platform.mutation.session import Wanted, add_suites
 from reliability_platform.mutation.suites.expectation_sql import KINDS, CannotJudgeError, fails
@@ -135,6 +137,18 @@ def test_a_table_of_which_nothing_is_known_is_named(build: DirectBuild, tmp_path
         "elsewhere": "no table is named as it is: none of its 1 is judged",
         "empty": "the suite is empty",
     }
+
+
+def test_a_source_that_is_not_there_is_named_by_its_checks(build: DirectBuild, tmp_path: Path) -> None:
+    """A model can name a table that it does not read; that of the checks is then missing, and nothing crashes."""
+    (tmp_path / "a.yml").write_text("checks for gone:\n  - row_count > 0\nchecks for orders:\n  - row_count > 0\n")
+    gone = ProjectInput("source.bakery.gone", "shop.gone", "source", '"bakery"."nowhere"."gone"')
+    before = build.project
+    build.project = dataclasses.replace(before, inputs=(*before.inputs, gone))
+    checks = SodaChecks(tmp_path, {}, build)
+    build.project = before
+    assert [one.name for one in checks.tests] == ["orders: row_count > 0"]
+    assert [one.name for one in checks.left_out] == ["gone: row_count > 0 (Soda, a.yml)"]
 
 
 def test_a_file_that_soda_cannot_run_is_named(build: DirectBuild, tmp_path: Path) -> None:
