@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.landing.bronze import ADMISSION_SCHEMA
@@ -40,10 +41,12 @@ def gather_admissions(settings: Settings, source: str) -> Path:
     Raises `OSError` or `pyarrow.ArrowException` of such records.
     """
     target, stamps = all_admissions_file(settings, source), _stamps(settings.admissions / source)
-    kept = _kept(target)
-    before: Stamps = json.loads((kept.schema.metadata or {}).get(STAMPS, b"{}"))
+    before = _said(target)
     if stamps and before == stamps:
         return target
+    kept = _kept(target) if before else None
+    if kept is None:
+        before, kept = {}, _with_day(SCHEMA.empty_table(), date.min)
     same = pa.array([date.fromisoformat(day) for day in stamps if before.get(day) == stamps[day]], pa.date32())
     try:
         fresh = [_of(settings, source, date.fromisoformat(day)) for day in stamps if before.get(day) != stamps[day]]
@@ -60,7 +63,7 @@ def _stamps(folder: Path) -> Stamps:
     if folder.exists():
         for name in sorted(one.name for one in os.scandir(folder) if one.name.startswith(DAY_FOLDER)):
             try:
-                about = Path(f"{folder}/{name}/admissions.parquet").stat()
+                about = os.stat(f"{folder}/{name}/admissions.parquet")  # noqa: PTH116  a Path of each takes longer
                 found[date.fromisoformat(name.removeprefix(DAY_FOLDER)).isoformat()] = [
                     about.st_mtime_ns,
                     about.st_size,
@@ -70,14 +73,24 @@ def _stamps(folder: Path) -> Stamps:
     return found
 
 
-def _kept(target: Path) -> pa.Table:
+def _kept(target: Path) -> pa.Table | None:
+    """What it holds; None if it is no longer whole."""
     try:
-        table = read_table(target)
-        if table.schema.remove_metadata() == _with_day(SCHEMA.empty_table(), date.min).schema:
-            return table
-    except (OSError, pa.ArrowException):  # there is none yet, or it is no longer whole
+        return read_table(target)
+    except (OSError, pa.ArrowException):
+        return None
+
+
+def _said(target: Path) -> Stamps:
+    """Of which files the one file was made; of none where it is not there, not whole or of other columns."""
+    try:
+        schema = pq.read_schema(target)
+        if schema.remove_metadata() == _with_day(SCHEMA.empty_table(), date.min).schema:
+            said: Stamps = json.loads((schema.metadata or {}).get(STAMPS, b"{}"))
+            return said
+    except (OSError, pa.ArrowException):
         pass
-    return _with_day(SCHEMA.empty_table(), date.min)
+    return {}
 
 
 def _of(settings: Settings, source: str, day: date) -> pa.Table:

@@ -69,6 +69,10 @@ def test_the_one_file_says_what_the_files_of_the_days_say(home: Settings) -> Non
     assert {row[-1] for row in gathered(home)} == {day(2)}
     all_admissions_file(home, "orders").write_bytes(b"PAR1")
     assert gathered(home) == of_each_day(home)
+    made = all_admissions_file(home, "orders").read_bytes()
+    all_admissions_file(home, "orders").write_bytes(made[:4] + bytes(200) + made[204:])  # its end says that it is whole
+    rewrite(home, day(2), "'held' as status")
+    assert gathered(home) == of_each_day(home)
 
 
 def test_only_days_that_changed_are_read_again(home: Settings) -> None:
