@@ -94,6 +94,7 @@ class Topic:
     def __init__(self, client: Any, server: Server, contract: Contract) -> None:
         self._client, self._server, self.name, self._source = client, server, contract.table, contract.source
         self._errors: list[Any] = []
+        self._producer: Any = None
         self._conf = configuration(server) | {"error_cb": self._errors.append}
         group = self._conf.pop("group.id", f"reliability-platform-{contract.source}")
         try:
@@ -190,7 +191,11 @@ class Topic:
         cluster has them. Raises as `offsets`."""
         assert self._server.dead_letter_topic is not None
         failed = list[Any]()
-        producer = self._client.Producer(self._conf | {"enable.idempotence": True, "message.timeout.ms": 30_000})
+        if self._producer is None:
+            self._producer = self._client.Producer(
+                self._conf | {"enable.idempotence": True, "message.timeout.ms": 30_000}
+            )
+        producer = self._producer
 
         def delivered(error: Any, _: Any) -> None:
             if error is not None:

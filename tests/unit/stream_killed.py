@@ -23,7 +23,7 @@ DURING, AFTER = "2026-01-08T12:00:00+00:00", "2026-01-09T00:30:00+00:00"
 def main(home: str, broker: str, topic: str, now: str) -> None:
     """Land what there is, in batches so small that a kill meets some of them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream, "ROWS_A_BATCH", 200)
+        patch.setattr(stream, "ROWS_A_BATCH", 300)
         declare_at(patch, topic, Server(KAFKA, broker, dead_letter_topic=f"{topic}.dead"))
         print("begins", flush=True)  # noqa: T201
         land_stream(load_settings(Path(home)), SOURCE, ASKED, lambda: datetime.fromisoformat(now))
