@@ -18,7 +18,7 @@ from reliability_platform.mutation.private_copy import private_folder
 from reliability_platform.mutation.private_profile import ProfileChoice, make_private, may_open
 from reliability_platform.mutation.project import ProjectInput
 from reliability_platform.mutation.score import Score, by_tool
-from reliability_platform.mutation.session import Wanted, add_suites
+from reliability_platform.mutation.session import Wanted, add_suites, mutate
 from reliability_platform.mutation.suites.expectation_sql import KINDS, CannotJudgeError, fails
 from reliability_platform.mutation.suites.expectations import expectations
 from reliability_platform.mutation.suites.soda_checks import SodaChecks
@@ -236,3 +236,21 @@ def test_what_is_not_understood_is_not_judged(kind: str, arguments: dict[str, ob
     """A limit that is computed elsewhere, a list that is none: never a pass by accident."""
     with pytest.raises(CannotJudgeError):
         fails(kind, arguments, "judged", "")
+
+
+def test_a_source_that_a_model_names_in_vain_is_left_out(tmp_path: Path) -> None:
+    """In a comment, as to be tracked: there is no such table to break, and all else is judged."""
+    folder = tmp_path / "stall"
+    files = {
+        "dbt_project.yml": "name: stall\nprofile: stall\n",
+        "profiles.yml": "stall: {target: dev, outputs: {dev: {type: duckdb, path: stall.duckdb}}}\n",
+        "seeds/sales.csv": "id,amount\n1,2.5\n2,3.5\n",
+        "models/sources.yml": "sources: [{name: elsewhere, tables: [{name: gone}]}]\n",
+        "models/total.sql": "select sum(amount) as total from {{ ref('sales') }} -- {{ source('elsewhere', 'gone') }}\n",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    tested = mutate(Wanted(folder, most=3, journal=tmp_path / "journal"))
+    assert [one.name for one, _ in tested.inputs] == ["sales"]
+    assert {one.name: one.why[:17] for one in tested.project.left_out} == {"elsewhere.gone": "it cannot be read"}
