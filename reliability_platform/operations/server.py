@@ -43,7 +43,8 @@ HOW = {
 }
 REMEDIES = {
     DAMAGE: "put it back from a backup of the server",
-    NO_RIGHTS: "look at the user, its password and its rights, and whether the server is a standby, which is read-only",
+    NO_RIGHTS: "look at the user, its password and its rights, whether there is such a database, and whether the server is a "
+    "standby, which is read-only",
     NO_SUCH_PATH: "make the database, or name another",
     LIMIT: "look at the limits of the server, then run the command again",
 }
@@ -58,6 +59,16 @@ LOOK_AGAIN_SECONDS = 0.25
 def cause_of_state(state: str | None) -> Cause | None:
     """What a SQLSTATE says of the server; None for one that is about the statement."""
     return next((cause for sign, cause in CAUSES if state is not None and state.startswith(sign)), None)
+
+
+def cause_of(error: BaseException) -> Cause | None:
+    """What a driver's error says of the server. Of a connection that was refused libpq gives no SQLSTATE, but whether the server
+    had asked for a password: then it is there, and does not let this user in (libpq, `PQconnectionUsedPassword`).
+    """
+    attempt = getattr(error, "pgconn", None)
+    if state_of(error) is None and attempt is not None and (attempt.used_password or attempt.needs_password):
+        return NO_RIGHTS
+    return cause_of_state(state_of(error))
 
 
 def state_of(error: BaseException) -> str | None:
@@ -97,7 +108,7 @@ def server_engine(setting: str, url: URL, schema: str) -> Engine:
         if not isinstance(error, engine.dialect.loaded_dbapi.Error):
             return
         lost = context.is_disconnect or context.connection is None
-        cause = cause_of_state(state_of(error)) or (INTERRUPTED if lost else None)
+        cause = cause_of(error) or (INTERRUPTED if lost else None)
         if cause is not None and not context.is_pre_ping:  # a connection that died while nobody used it is made anew
             raise server_error(error, cause, url, setting) from None
 
@@ -119,7 +130,7 @@ def _wait_for_restarts(engine: Engine) -> None:
             try:
                 made = dialect.connect(*arguments, **named)
             except dialect.loaded_dbapi.OperationalError as error:
-                passes = cause_of_state(state_of(error)) in (None, INTERRUPTED, HELD)
+                passes = cause_of(error) in (None, INTERRUPTED, HELD)
                 if not passes or time.monotonic() > ends:
                     raise
                 time.sleep(LOOK_AGAIN_SECONDS)

@@ -101,8 +101,13 @@ def test_a_connection_that_is_lost_in_a_transaction_undoes_it_and_the_next_one_h
 
 
 @pytest.mark.parametrize(
-    "change",
-    [(PASSWORD, f"{PASSWORD}x"), ("/postgres", "/nothing"), ("owner:", "nobody:"), ("127.0.0.1:", "127.0.0.1:1")],
+    ("change", "told"),
+    [
+        ((PASSWORD, f"{PASSWORD}x"), "look at the user, its password"),
+        (("/postgres", "/nothing"), "whether there is such a database"),
+        (("owner:", "nobody:"), "look at the user"),
+        (("127.0.0.1:", "127.0.0.1:1"), "cannot be reached"),
+    ],
     ids=["password", "database", "user", "port"],
 )
 def test_a_server_that_lets_nobody_in_is_one_line_without_the_password(
@@ -110,6 +115,7 @@ def test_a_server_that_lets_nobody_in_is_one_line_without_the_password(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     change: tuple[str, str],
+    told: str,
 ) -> None:
     """Before a connection the server has no SQLSTATE to give."""
     url = postgresql_of_the_session.url.replace(*change)
@@ -120,6 +126,7 @@ def test_a_server_that_lets_nobody_in_is_one_line_without_the_password(
     with pytest.raises(EnvironmentUnusableError) as said:
         operations_engine(load_settings(tmp_path / "home"))
     assert "RELIABILITY_OPERATIONS_URL" in str(said.value)
+    assert told in str(said.value)
     assert PASSWORD not in str(said.value)
     assert "\n" not in str(said.value)
     assert time.monotonic() - began < 8
