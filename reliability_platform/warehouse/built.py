@@ -145,6 +145,13 @@ def built_rows_between(connection: "duckdb.DuckDBPyConnection", first: date, las
     return None if row is None or row[0] is None else int(row[0])
 
 
+def built_days(connection: "duckdb.DuckDBPyConnection") -> list[date]:
+    """The landing days that builds have made rows of, in their order."""
+    if not _has_word(connection):
+        return []
+    return [row[0] for row in connection.execute(f"select distinct day from {BUILT} order by all").fetchall()]
+
+
 def digests(connection: "duckdb.DuckDBPyConnection", source: str) -> dict[date, str]:
     """What the last build of each landing day of a source made of it; a day that is not there has not been built."""
     if not _has_word(connection):

@@ -24,6 +24,7 @@ from reliability_platform.warehouse.corrected import note_corrected
 from reliability_platform.warehouse.dbt_manifest import DUCKDB
 from reliability_platform.warehouse.fitting import fit_tables
 from reliability_platform.warehouse.lease import is_held, take_lease
+from reliability_platform.warehouse.spark.tables import keep_as_tables
 
 
 def _landing_days() -> tuple[date, date]:
@@ -41,6 +42,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         note_build_rules(self._settings, conn)
         note_corrected(self._settings, conn, *_landing_days())
         if self._settings.engine == DUCKDB:
+            keep_as_tables(conn)
             fit_tables(self._settings, conn)
         conn.create_function("json_fault", fault_of, [VARCHAR], VARCHAR, null_handling=FunctionNullHandling.SPECIAL)
 

@@ -8,12 +8,13 @@ from typing import Any
 from reliability_platform.errors import UsageError
 from reliability_platform.settings import OWN_DBT_PROJECT, Settings
 from reliability_platform.warehouse.build_rules import note_build_rules
+from reliability_platform.warehouse.built import built_days
 from reliability_platform.warehouse.corrected import note_corrected
 from reliability_platform.warehouse.dbt_manifest import SPARK, ensure_manifest
 from reliability_platform.warehouse.lease import open_when_free
 from reliability_platform.warehouse.spark.inputs import give_inputs
 from reliability_platform.warehouse.spark.session import spark_session
-from reliability_platform.warehouse.spark.tables import show_tables
+from reliability_platform.warehouse.spark.tables import has_tables, show_tables
 
 OF_DUCKDB = ("config.materialized:view", "path:models/dimensions")
 """Which models DuckDB makes on the tables that Spark has made: views, but for those that are tables in Spark."""
@@ -32,6 +33,8 @@ def build_on_spark(
         )
     session = spark_session(settings)
     with open_when_free(settings, read_only=False) as connection:
+        if not has_tables(session):
+            _refuse_other_days(built_days(connection), first, last)
         note_build_rules(settings, connection)
         note_corrected(settings, connection, first, last)
         give_inputs(settings, session, connection, first, last)
@@ -44,6 +47,15 @@ def build_on_spark(
         show_tables(settings, session, connection, made)
     views = [f"{one},{OF_DUCKDB[0]}" for one in select] or [OF_DUCKDB[0]]
     return nodes + invoke(manifest, ["--select", *views, "--exclude", OF_DUCKDB[1], *_broken(nodes)])
+
+
+def _refuse_other_days(built: Sequence[date], first: date, last: date) -> None:
+    """Spark has no tables yet, or no more: what it would show are the days of its first build alone."""
+    if built and not (first <= built[0] and built[-1] <= last):
+        raise UsageError(
+            "Spark has no tables of this home: build all of its days there at once, with "
+            f"`reliability run --from {min(first, built[0])} --to {max(last, built[-1])}`."
+        )
 
 
 def _broken(nodes: Sequence[Any]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from reliability_platform.errors import EnvironmentUnusableError
-from reliability_platform.parquet import identifier, scan_by_field_ids
+from reliability_platform.parquet import identifier, literal, scan_by_field_ids
 from reliability_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +29,14 @@ _TYPES = {
     "binary": "BLOB",
 }
 
+SHOWN = "built by Spark"
+"""The comment of each view on a table of Spark."""
+
+
+def has_tables(session: "SparkSession") -> bool:
+    """Whether a build has made any in the schema of the home."""
+    return any(row.tableName.startswith("stg_") for row in session.sql("show tables").collect())
+
 
 def show_tables(
     settings: Settings, session: "SparkSession", connection: duckdb.DuckDBPyConnection, tables: Collection[str]
@@ -45,7 +53,32 @@ def show_tables(
         if there is not None and there[0] == "BASE TABLE":
             connection.execute(f"drop table {identifier(name)}")
         connection.execute(f"create or replace view {identifier(name)} as {_rows(columns, files[name])}")
+        connection.execute(f"comment on view {identifier(name)} is {literal(SHOWN)}")
     connection.execute("commit")
+
+
+def keep_as_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Make tables of the views that a build on Spark has left, for DuckDB builds them from now on; returns their names.
+
+    Raises `EnvironmentUnusableError` where their files are gone, as in a home that was moved.
+    """
+    shown = connection.execute(
+        "select view_name from duckdb_views() where schema_name = 'main' and comment = ? order by all",
+        [SHOWN],
+    ).fetchall()
+    for (name,) in shown:
+        table = identifier(name)
+        try:
+            connection.execute(f"create or replace temp table kept as from {table}")
+        except duckdb.IOException:
+            raise EnvironmentUnusableError(
+                f"The files of {name} that Spark has built are not where they were: move warehouse.duckdb away and build all "
+                "days anew from bronze with `reliability run`."
+            ) from None
+        connection.execute(
+            f"begin; drop view {table}; create table {table} as from temp.kept; commit; drop table temp.kept"
+        )
+    return [name for (name,) in shown]
 
 
 def _files(session: "SparkSession", schema: str, names: Collection[str]) -> dict[str, list[str]]:
