@@ -27,7 +27,7 @@ LEAST_NEWEST = 0.05
 """The newest part is the fewest latest days that hold such a share of the rows of the largest input."""
 NEWEST_RUN = ("config.materialized:incremental+", "resource_type:snapshot+")
 CHANGES_DATA = re.compile(r"(create|insert|delete|update|merge|alter|truncate)\b", re.IGNORECASE)
-TEMPORARY = re.compile(r"create\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?table\s+(\S+)", re.IGNORECASE)
+TEMPORARY = re.compile(r"^create\s+(?:or\s+replace\s+)?temp(?:orary)?\s+table\s+(\S+)", re.IGNORECASE)
 BY_DBT = "it, or a model above it, is built by dbt itself"
 NEW_ROWS_MISSING = "its next run on the clean data fails"
 
@@ -166,8 +166,10 @@ def _again(model: Model, compiled: str, executed: Iterable[str], relations: froz
         return model
     names, replay = {model.relation}, []
     for statement in executed:
-        if CHANGES_DATA.match(statement) and any(name in statement for name in names):
-            names |= set(TEMPORARY.findall(statement))
+        # The rows to add are put aside first, by a query that need not name the table they are for.
+        aside = set(TEMPORARY.findall(statement))
+        if aside or (CHANGES_DATA.match(statement) and any(name in statement for name in names)):
+            names |= aside
             replay.append(Query.of(statement, relations))
     return replace(model, query=Query.of(compiled, relations), replay=tuple(replay))
 
