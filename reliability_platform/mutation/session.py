@@ -220,6 +220,18 @@ def _tested(
         )
 
 
+def _learned(build: DirectBuild, unread: dict[str, str]) -> list[tuple[ProjectInput, InputTable]]:
+    """What the inputs are like; `unread` (key → why) gets those that are declared and not there."""
+    found = []
+    for one in build.project.inputs:
+        if one.key not in unread:
+            try:
+                found.append((one, learn(build.connection, build.reads(one.relation))))
+            except DuckDBError as error:
+                unread[one.key] = first_line(error)
+    return found
+
+
 def add_suites(wanted: Wanted, build: DirectBuild) -> None:
     """Let the checks of other tools count as tests of the project."""
     if wanted.gx is not None:

@@ -17,11 +17,12 @@ FILES = {
     "    dbt.config(materialized='table')\n"
     "    sales = dbt.ref('stg_sales')\n"
     "    return sales.project('id, paid_by, 2 * amount as amount')\n",
-    "models/wide.sql": "{% set labels = run_query('select distinct paid_by from ' ~ ref('stg_sales') ~ ' order by 1') %}"
+    "models/wide.sql": "-- depends_on: {{ source('nowhere', 'till') }}\n{% set labels = run_query('select distinct paid_by from ' ~ ref('stg_sales') ~ ' order by 1') %}"
     "select 1 as one{% if execute %}{% for label in labels.columns[0].values() %}"
     ", sum(amount) filter (where paid_by = '{{ label }}') as paid_{{ label }}"
     "{% endfor %}{% endif %} from {{ ref('doubled') }}",
     "models/direct.sql": "select sum(amount) as total from {{ ref('stg_sales') }}",
+    "models/sources.yml": "sources: [{name: nowhere, tables: [{name: till}]}]",
     "models/schema.yml": "models: [{name: doubled, columns: [{name: id, data_tests: [not_null]}]}]",
 }
 
@@ -40,8 +41,8 @@ def tested(tmp_path_factory: pytest.TempPathFactory) -> Tested:
 
 
 def test_nothing_is_left_out_that_dbt_can_build(tested: Tested) -> None:
-    """A Python model, and one whose columns are the labels in the data."""
-    assert tested.project.left_out == ()
+    """A Python model, and one whose columns are the labels in the data. A source that is declared and not there is no input."""
+    assert [one.name for one in tested.project.left_out] == ["nowhere.till"]
     by_dbt = {one.name: one.through_dbt for one in tested.project.models if one.through_dbt}
     assert by_dbt == {"doubled": "it is written in Python", "wide": "it asks the data while it is compiled"}
 
