@@ -14,6 +14,7 @@ from reliability_platform.mutation.errors import ProjectUnusableError
 from reliability_platform.mutation.given_inputs import GivenFile, given_files, load
 from reliability_platform.mutation.private_profile import PrivateProfile, add_catalogs, allow_reading
 from reliability_platform.mutation.project import (
+    ASKS,
     INCREMENTAL,
     SNAPSHOT,
     Consumer,
@@ -217,8 +218,9 @@ def _project(
             left_out.append(LeftOut(node.name, f"{NOT_BUILT} ({_reason(result)})"))
         elif why := _needs_dbt(manifest, node):
             above = [str(nodes[one].relation_name) for one in node.depends_on.nodes if one in nodes]
-            above += [sources[one] for one in node.depends_on.nodes if one in sources]
-            names = Query.of(" ".join([compiled[key], *above]), relations)
+            if why != ASKS:
+                above += [sources[one] for one in node.depends_on.nodes if one in sources]
+            names = Query.of(f"{compiled[key]}\n/* {' '.join(above)} */", relations)
             models.append(replace(_model(manifest, node, names), through_dbt=why))
         else:
             query = query_of_snapshot(node.relation_name, executed.get(key, ())) or compiled[key]
@@ -282,7 +284,7 @@ def _needs_dbt(manifest: Any, node: Any) -> str:
     while todo:
         key = todo.pop()
         if key in ASKS_THE_DATA:
-            return "it asks the data while it is compiled"
+            return ASKS
         if key not in seen and key in manifest.macros:
             seen.add(key)
             todo += manifest.macros[key].depends_on.macros

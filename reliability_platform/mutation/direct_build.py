@@ -16,7 +16,7 @@ from typing import Protocol
 import duckdb
 
 from reliability_platform.mutation.guard import confine
-from reliability_platform.mutation.project import VIEW, Model, Project, ProjectInput
+from reliability_platform.mutation.project import ASKS, VIEW, Model, Project, ProjectInput
 from reliability_platform.mutation.readings import Fingerprint, columns_of, fingerprint
 from reliability_platform.mutation.sql_text import literal, quoted
 from reliability_platform.mutation.through_dbt import ThroughDbt
@@ -253,10 +253,13 @@ class MutantRoom:
 
     def _build_below(self, models: Iterable[Model], built: MutantBuild) -> None:
         by_dbt: dict[str, Model] = {}
+        # dbt finds broken rows in a database alone: what can do without it when files are broken, does.
+        from_files = any("'" in relation for relation in built.changed)
         for model in models:
+            needs_dbt = model.through_dbt and not (from_files and model.through_dbt == ASKS)
             if model.query.named & built.unbuilt:
                 built.unbuilt.add(model.relation)
-            elif model.query.named & by_dbt.keys() or (model.through_dbt and model.query.named & built.changed.keys()):
+            elif model.query.named & by_dbt.keys() or (needs_dbt and model.query.named & built.changed.keys()):
                 by_dbt[model.relation] = model
             elif model.query.named & built.changed.keys():
                 self._make(model, built)

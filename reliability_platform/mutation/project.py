@@ -7,6 +7,8 @@ from graphlib import CycleError, TopologicalSorter
 
 from reliability_platform.mutation.sql_text import Query
 
+ASKS = "it asks the data while it is compiled"
+"""Why dbt has to build a model whose compiled query runs by itself, too, with the columns of the clean data."""
 VIEW, INCREMENTAL, SNAPSHOT = "view", "incremental", "snapshot"
 DBT = "dbt"
 
