@@ -85,13 +85,22 @@ class DbtCommands:
         compile_when_used()
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
-        from dbt_common.events.event_manager_client import cleanup_event_logger
+        from dbt_common.events.event_manager import EventManager
+        from dbt_common.events.event_manager_client import (
+            cleanup_event_logger,
+            ctx_set_event_manager,
+            get_event_manager,
+        )
 
+        before = get_event_manager()
         try:
             with _silent(), called_in(self._called_in):
+                # One that tells of every statement, which that of the pipeline's builds does not.
+                ctx_set_event_manager(EventManager())
                 cleanup_event_logger()
                 return dbtRunner(manifest=self._manifest, callbacks=[listen]).invoke([*QUIET, *command, *self._common])
         finally:
+            ctx_set_event_manager(before)
             # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
             for one in (DuckDBConnectionManager, *DuckDBConnectionManager.__subclasses__()):
                 one.close_all_connections()  # type: ignore[no-untyped-call]

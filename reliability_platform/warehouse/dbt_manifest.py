@@ -121,7 +121,7 @@ def _digest(project: Path, engine: str = DUCKDB) -> str:
     return digest
 
 
-def _digest_of(files: Sequence[tuple[str, Path]], engine: str) -> str:
+def _digest_of(files: Sequence[tuple[str, Path]], engine: str = DUCKDB) -> str:
     made_by = f"{version('dbt-core')} {version(f'dbt-{engine}')}"
     digest, asked = hashlib.sha256(made_by.encode()), set[bytes]()
     for name, path in files:

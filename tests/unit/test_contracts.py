@@ -383,7 +383,7 @@ def test_rows_are_kept_with_columns_that_are_called_like_types_and_functions() -
     """`time`, `values` and `dec` are columns to DuckDB, and no names of arguments unless they are quoted: no build of such a
     source ended."""
     text = (PROJECT_ROOT / "dbt_project" / "macros" / "dialect.sql").read_text()
-    body = text.partition("{% macro default__row_as_json(values) -%}")[2].partition("{%- endmacro %}")[0]
+    body = text.partition("{% macro default__row_as_json(values, types) -%}")[2].partition("{%- endmacro %}")[0]
     with duckdb.connect() as connection:
         words = [word for (word,) in connection.execute("select keyword_name from duckdb_keywords()").fetchall()]
         names = [word for word in words if word not in RESERVED_WORDS]
