@@ -153,6 +153,7 @@ def in_postgresql(
     """Lets every home of the test have its operations store there. Engines keep connections for the process, and a server
     has a hundred: they are ended with the test.
     """
+    postgresql_of_the_session.ensure()
     monkeypatch.setenv("RELIABILITY_OPERATIONS_URL", postgresql_of_the_session.url)
     yield postgresql_of_the_session
     postgresql_of_the_session.execute(

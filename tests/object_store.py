@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import fsspec
+from s3fs import S3FileSystem
 
 KEY, SECRET = "KEYIDcanary", "hunter2canary"
 BUCKET = "airline"
@@ -41,6 +42,7 @@ class ObjectStore:
 @contextmanager
 def object_store() -> Iterator[ObjectStore]:
     """One with a bucket."""
+    S3FileSystem.clear_instance_cache()  # they keep the address of the store of an earlier test
     folder = Path(tempfile.mkdtemp(prefix="weed-"))
     allowed = {
         "name": "owner",

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +45,17 @@ class PostgresqlServer:
         self.process.send_signal(how)
         self.process.wait(60)
         self.process = None
+
+    def ensure(self) -> None:
+        """Start it again if it has died, and say what it said last: one that dies in one test would fail all after it."""
+        if self.process is not None and self.process.poll() is not None:
+            said = (
+                (self.folder / "log").read_text(errors="replace").splitlines()[-20:]
+                if self.folder.exists()
+                else ["gone"]
+            )
+            warnings.warn(f"The database server has died ({self.process.returncode}): {said}", stacklevel=2)
+            self.start()
 
     @property
     def url(self) -> str:

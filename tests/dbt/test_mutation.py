@@ -214,6 +214,7 @@ def test_a_model_that_writes_elsewhere_is_refused(tmp_path: Path) -> None:
     assert {"revenue", "slow"} <= {one.name for one in tested.project.left_out}
 
 
+@pytest.mark.exhaustive  # a minute: it is judged twice, once in a process that is killed
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     """SIGKILL in the middle; the second run judges what is left, and comes to what one whole run comes to."""
     folder, cache = write_project(tmp_path / "bakery"), tmp_path / "cache"

@@ -64,6 +64,7 @@ def before(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Tested:
     return mutate(Wanted(project, propose=True, journal=tmp_path_factory.mktemp("journal")))
 
 
+@pytest.mark.exhaustive  # a minute: dbt runs every candidate on every mutant
 def test_each_candidate_is_in_dbt_what_it_is_here(project: Path, before: Tested, tmp_path: Path) -> None:
     """All candidates as tests of dbt: they pass on the clean data, and each mutant fails as many as were foreseen."""
     with duckdb.connect() as connection:
