@@ -22,6 +22,9 @@ PORTS = (
     "-s3.port", "-s3.port.grpc",
 )  # fmt: skip
 
+UNUSED = ("-s3.port.iceberg=0", "-s3.port.lance=0")
+"""Servers of its on ports of their own: of two stores at once the second would end."""
+
 
 @dataclass(frozen=True)
 class ObjectStore:
@@ -59,7 +62,7 @@ def object_store() -> Iterator[ObjectStore]:
         process = subprocess.Popen(
             [
                 Path(sys.executable).parent / "weed", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer",
-                "-s3", f"-s3.config={folder / 's3.json'}", "-volume.max=8", "-master.volumeSizeLimitMB=64",
+                "-s3", f"-s3.config={folder / 's3.json'}", *UNUSED, "-volume.max=8", "-master.volumeSizeLimitMB=64",
                 *(f"{name}={port}" for name, port in ports.items()),
             ],
             stdout=log, stderr=log,
