@@ -98,7 +98,7 @@ def test_what_grows_is_replayed_as_dbt_builds_it(following: NextRun) -> None:
     assert all(one.build == INCREMENT for one in following.mutants)
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", [KEYS[0], *(pytest.param(one, marks=pytest.mark.exhaustive) for one in KEYS[1:])])
 def test_dbt_itself_builds_the_same_from_a_broken_increment(
     project: Path, following: NextRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
@@ -133,6 +133,7 @@ def _compared(name: str) -> str:
     return "sent_on, round(amount, 6)" if name == "daily" else "id, customer, round(amount, 6), sent_on"
 
 
+@pytest.mark.exhaustive  # 20 s: a whole test of a project
 def test_the_increment_is_told_apart_in_the_score(project: Path, tmp_path: Path) -> None:
     """Rows that come twice in the newest part alone are noticed where they are appended, and both builds are scored."""
     tested = mutate(Wanted(project, journal=tmp_path / "journal"))
