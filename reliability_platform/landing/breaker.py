@@ -5,6 +5,8 @@ exactly one request is let through (half-open): it closes the breaker, or opens 
 whose process dies loses its right after a while, so that a kill cannot keep a source shut for ever.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from reliability_platform.clock import Clock
+from reliability_platform.errors import SourceUnavailableError
 from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import breakers
 
@@ -131,6 +135,20 @@ class Breaker:
                     .where(breakers.c.source == self._source)
                     .values(state=BreakerState.OPEN, since=now, trips=view.trips + 1, next_probe_at=now + rest)
                 )
+
+    @contextmanager
+    def permitted(self, clock: Clock, *unanswered: type[Exception]) -> Iterator[None]:
+        """Leave to ask once; which errors mean that the source has not answered, the breaker hears. Raises
+        `SourceUnavailableError` where it gives none."""
+        permit = self.enter(clock())
+        if permit is None:
+            raise SourceUnavailableError(f"{self._source} is left alone until its breaker lets a probe through.")
+        try:
+            yield
+        except unanswered:
+            self.failed(permit, clock())
+            raise
+        self.succeeded(permit, clock())
 
     def _is(self, permit: Permit) -> Any:
         """The row is still the one under which the permit was given."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -212,7 +212,7 @@ def query_day(settings: Settings, source: DatabaseSource, day: date, clock: Cloc
         del spool
         found = set[str]()
         try:
-            with _permitted(Breaker(engine, source.name), source.name, clock):
+            with Breaker(engine, source.name).permitted(clock, SourceUnavailableError):
                 for batch in source.batches(day, slots - landed, clock()):
                     write_batch(settings, batch)
                     landed.add(batch.sequence)
@@ -229,7 +229,7 @@ def query_again(
     settings: Settings, source: DatabaseSource, day: date, sequence: int, attempt: int, clock: Clock
 ) -> Batch:
     """Ask a database for one slot again. Raises `SourceUnavailableError` if it cannot be asked."""
-    with _permitted(Breaker(operations_engine(settings), source.name), source.name, clock):
+    with Breaker(operations_engine(settings), source.name).permitted(clock, SourceUnavailableError):
         return source.deliver_again(day, sequence, attempt)
 
 
@@ -249,20 +249,6 @@ def read_days(settings: Settings, source: str, days: Sequence[date], clock: Cloc
         for day in days
         if why or day in left or day in landed
     ]
-
-
-@contextmanager
-def _permitted(breaker: Breaker, source: str, clock: Clock) -> Iterator[None]:
-    """Leave of the breaker, which hears how it went. Raises `SourceUnavailableError` where it gives none."""
-    permit = breaker.enter(clock())
-    if permit is None:
-        raise SourceUnavailableError(f"{source} is left alone until its breaker lets a probe through.")
-    try:
-        yield
-    except SourceUnavailableError:
-        breaker.failed(permit, clock(), timedelta())
-        raise
-    breaker.succeeded(permit, clock())
 
 
 def _batch(

@@ -11,7 +11,7 @@ nothing is fetched beyond that.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -53,6 +53,9 @@ BYTES_WAITING = 128 * 2**20
 """All partitions together hold at most so much before the largest is written."""
 WATCHED = timedelta(days=2)
 """Whoever reads a day later than this after its end cannot say when its records came: their own time counts."""
+
+UNANSWERED = (SourceUnavailableError, EnvironmentUnusableError)
+"""What counts as a failure of the cluster: a login that it refuses as well."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def land_stream(
         if not any(positions.is_open(day) or not _is_closed(settings, contract, day) for day in asked):
             return StreamPass(frozenset(), 0, 0, (), (), 0, None)
         breaker = Breaker(operations_engine(settings), source)
-        with _permitted(breaker, source, clock), opened(contract.servers[0], contract) as topic:
+        with breaker.permitted(clock, *UNANSWERED), opened(contract.servers[0], contract) as topic:
             found = _Landing(settings, contract, topic, positions, clock()).land(asked, seconds or wait)
         note_lag(settings, source, found.lag, found.newest, clock())
         return found
@@ -129,20 +132,6 @@ def _lock(settings: Settings, source: str) -> Path:
 def _is_closed(settings: Settings, contract: Contract, day: date) -> bool:
     told = offsets_landed(settings, contract.source, contract.table, day)
     return any(one.closes for one in told)
-
-
-@contextmanager
-def _permitted(breaker: Breaker, source: str, clock: Clock) -> Iterator[None]:
-    """Leave of the breaker, which hears how it went. Raises `SourceUnavailableError` where it gives none."""
-    permit = breaker.enter(clock())
-    if permit is None:
-        raise SourceUnavailableError(f"{source} is left alone until its breaker lets a probe through.")
-    try:
-        yield
-    except (SourceUnavailableError, EnvironmentUnusableError):
-        breaker.failed(permit, clock(), timedelta())
-        raise
-    breaker.succeeded(permit, clock())
 
 
 class _Landing:
@@ -365,7 +354,7 @@ def read_again(settings: Settings, source: str, day: date, slot: int, attempt: i
     [(partition, end)] = one.next.items()
     assert one.first is not None
     breaker = Breaker(operations_engine(settings), source)
-    with _permitted(breaker, source, clock), opened(contract.servers[0], contract) as topic:
+    with breaker.permitted(clock, *UNANSWERED), opened(contract.servers[0], contract) as topic:
         kept = topic.offsets().get(partition)
         if kept is None or kept.start > one.first:
             raise SourceUnavailableError(
