@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 MAX_LINE = 300
+FOLDER = FilePath(exists=True, file_okay=False, path_type=Path)
 WAREHOUSES = tuple(sorted(DIALECTS))
 
 
@@ -30,10 +31,8 @@ def _variables(_: click.Context, parameter: click.Parameter, given: tuple[str, .
 
 
 @click.command()
-@click.argument("project", type=FilePath(exists=True, file_okay=False, path_type=Path), default=".")
-@click.option(
-    "--profiles-dir", type=FilePath(exists=True, file_okay=False, path_type=Path), help="Where profiles.yml is."
-)
+@click.argument("project", type=FOLDER, default=".")
+@click.option("--profiles-dir", type=FOLDER, help="Where profiles.yml is.")
 @click.option("--profile", help="The profile to use instead of the project's own.")
 @click.option("--target", help="The target of the profile to copy the database of.")
 @click.option(
@@ -41,7 +40,7 @@ def _variables(_: click.Context, parameter: click.Parameter, given: tuple[str, .
     help="What the project is written for, where no profile says so: snowflake, bigquery, redshift, ….",
 )  # fmt: skip
 @click.option(
-    "--inputs", type=FilePath(exists=True, file_okay=False, path_type=Path),
+    "--inputs", type=FOLDER,
     help="A folder of files for tables of sources, as source.table.csv (or parquet, json), and in the place of seeds.",
 )  # fmt: skip
 @click.option(
@@ -49,7 +48,7 @@ def _variables(_: click.Context, parameter: click.Parameter, given: tuple[str, .
     help="Of an input with more rows a sample is taken, in which relationships hold.",
 )  # fmt: skip
 @click.option(
-    "--reads", type=FilePath(exists=True, file_okay=False, path_type=Path), multiple=True,
+    "--reads", type=FOLDER, multiple=True,
     help="A folder that models read from, where their text does not name it. Can be given several times.",
 )  # fmt: skip
 @click.option("--vars", "variables", metavar="YAML", help="Variables for dbt, as its own --vars.")
@@ -64,7 +63,7 @@ def _variables(_: click.Context, parameter: click.Parameter, given: tuple[str, .
 @click.option("--fresh", is_flag=True, help="Judge again what a run that was cut off has judged.")
 @click.option("--fail-under", type=Number(0, 100), metavar="PERCENT", help="Exit with 1 if the score is lower.")
 @click.option(
-    "--soda", type=FilePath(exists=True, file_okay=False, path_type=Path),
+    "--soda", type=FOLDER,
     help="A folder of SodaCL files: their checks count as tests.",
 )  # fmt: skip
 @click.option(
@@ -72,7 +71,7 @@ def _variables(_: click.Context, parameter: click.Parameter, given: tuple[str, .
     help="A variable of these files. Can be given several times.",
 )  # fmt: skip
 @click.option(
-    "--gx", type=FilePath(exists=True, file_okay=False, path_type=Path),
+    "--gx", type=FOLDER,
     help="A folder with suites of Great Expectations: they count as tests.",
 )  # fmt: skip
 @click.option(

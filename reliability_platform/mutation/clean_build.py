@@ -12,7 +12,7 @@ import duckdb
 from reliability_platform.mutation.dbt_commands import DbtCommands
 from reliability_platform.mutation.errors import ProjectUnusableError
 from reliability_platform.mutation.given_inputs import GivenFile, given_files, load
-from reliability_platform.mutation.private_profile import PrivateProfile, add_catalogs, allow_reading
+from reliability_platform.mutation.private_profile import PrivateProfile, add_catalogs, allow_reading, attached
 from reliability_platform.mutation.project import (
     ASKS,
     INCREMENTAL,
@@ -26,7 +26,7 @@ from reliability_platform.mutation.project import (
     in_build_order,
 )
 from reliability_platform.mutation.sampling import sample_inputs
-from reliability_platform.mutation.sql_text import Query, file_reads, literal, quoted
+from reliability_platform.mutation.sql_text import Query, file_reads
 from reliability_platform.mutation.warehouses.translation import NoCounterpartError, Translations
 
 PASSED, BUILT = "pass", "success"
@@ -89,10 +89,7 @@ def _drop_snapshots(manifest: Any, profile: PrivateProfile) -> None:
     relations = [str(one.relation_name) for one in manifest.nodes.values() if str(one.resource_type) == SNAPSHOT]
     if not relations:
         return
-    with duckdb.connect() as connection:
-        for name, path in profile.catalogs.items():
-            if path.exists():
-                connection.execute(f"attach {literal(str(path))} as {quoted(name)}")
+    with attached(profile.catalogs) as connection:
         for one in relations:
             with suppress(duckdb.CatalogException, duckdb.BinderException):  # there is none, or not even its database
                 connection.execute(f"drop table if exists {one}")

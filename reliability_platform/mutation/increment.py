@@ -19,7 +19,7 @@ from reliability_platform.mutation.dbt_commands import DbtCommands
 from reliability_platform.mutation.direct_build import BEFORE, DirectBuild, table_of_before
 from reliability_platform.mutation.mutants import INCREMENT, Mutant, mutants_of
 from reliability_platform.mutation.private_copy import PrivateFolder
-from reliability_platform.mutation.private_profile import PrivateProfile, another_copy, may_open
+from reliability_platform.mutation.private_profile import PrivateProfile, another_copy, attached, may_open
 from reliability_platform.mutation.project import LeftOut, Model, ProjectInput
 from reliability_platform.mutation.sql_text import Query, literal, quoted
 
@@ -151,9 +151,7 @@ def _keep_before(build: DirectBuild, file: Path, earlier: Mapping[ProjectInput, 
 
 def _put_before(catalogs: Mapping[str, Path], before: Path, growing: Iterable[Model]) -> None:
     """Let the tables of models that grow hold what they held before the newest rows came; constraints stay."""
-    with duckdb.connect() as connection:
-        for name, path in catalogs.items():
-            connection.execute(f"attach {literal(str(path))} as {quoted(name)}")
+    with attached(catalogs) as connection:
         connection.execute(f"attach {literal(str(before))} as {quoted(BEFORE)} (read_only)")
         for model in growing:
             connection.execute(f"delete from {model.relation}")

@@ -4,16 +4,18 @@ Values are passed on as they are written, `{{ env_var('…') }}` unrendered: a s
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import yaml
 
 from reliability_platform.mutation.errors import NoProjectError, ProjectUnusableError
 from reliability_platform.mutation.private_copy import PrivateFolder, copy_database, copy_file
-from reliability_platform.mutation.sql_text import quoted
+from reliability_platform.mutation.sql_text import literal, quoted
 
 PRIVATE_PROJECT_DATABASE = "project.duckdb"
 DUCKDB = "duckdb"
@@ -164,6 +166,16 @@ def another_copy(folder: PrivateFolder, profile: PrivateProfile, name: str) -> t
         text = text.replace(str(folder.path / one), str(there.path / one))
     written.write_text(text, encoding="utf-8")
     return there, {key: there.databases / path.name for key, path in profile.catalogs.items()}
+
+
+@contextmanager
+def attached(catalogs: Mapping[str, Path]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with each of these databases that is there, to be written to."""
+    with duckdb.connect() as connection:
+        for name, path in catalogs.items():
+            if path.exists():
+                connection.execute(f"attach {literal(str(path))} as {quoted(name)}")
+        yield connection
 
 
 def may_open(profile: PrivateProfile) -> tuple[list[str], list[str]]:

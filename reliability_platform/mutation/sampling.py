@@ -14,7 +14,7 @@ import duckdb
 from reliability_platform.counted import counted
 from reliability_platform.mutation.columns import ColumnFacts, InputTable, learn
 from reliability_platform.mutation.mutants import seeded
-from reliability_platform.mutation.private_profile import PrivateProfile
+from reliability_platform.mutation.private_profile import PrivateProfile, attached
 from reliability_platform.mutation.sql_text import literal, quoted
 
 NEARLY_UNIQUE = 0.9
@@ -33,11 +33,8 @@ class _Reference:
 
 def sample_inputs(relations: dict[str, str], profile: PrivateProfile, most: int, seed: int) -> list[str]:
     """Sample tables (relation → name) that have more than `most` rows, and those that refer to them. Returns what was done."""
-    with duckdb.connect() as connection:
+    with attached(profile.catalogs) as connection:
         connection.execute(f"set temp_directory = {literal(str(profile.file.parent / 'spilled'))}")
-        for name, path in profile.catalogs.items():
-            if path.exists():
-                connection.execute(f"attach {literal(str(path))} as {quoted(name)}")
         rows = {one: number for one in relations if (number := _rows(connection, one)) is not None}
         if max(rows.values(), default=0) <= most:
             return []

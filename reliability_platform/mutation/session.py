@@ -179,15 +179,7 @@ def _tested(
         build.project = build.project.without(wrong_models, wrong_tests)
         clean_seconds = time.monotonic() - began
         add_suites(wanted, build)
-        inputs = []
-        for one in build.project.inputs:
-            if one.key not in unread:
-                try:
-                    inputs.append((one, learn(build.connection, build.reads(one.relation))))
-                except (
-                    DuckDBError
-                ) as error:  # a plugin of the project's dbt makes it for dbt alone, or a model names it in vain
-                    unread[one.key] = first_line(error)
+        inputs = _learned(build, unread)
         project = _with_notes(build.project, profile.notes, unread)
         if wanted.since is not None:
             touched = touched_inputs(project, changed_files(wanted.project, wanted.since))
@@ -227,6 +219,7 @@ def _learned(build: DirectBuild, unread: dict[str, str]) -> list[tuple[ProjectIn
         if one.key not in unread:
             try:
                 found.append((one, learn(build.connection, build.reads(one.relation))))
+            # A plugin of the project's dbt makes it for dbt alone, or a model names it in vain.
             except DuckDBError as error:
                 unread[one.key] = first_line(error)
     return found
