@@ -14,7 +14,7 @@ import pytest
 from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.settings import load_settings
-from tests.spark.cluster import cluster
+from tests.spark.cluster import Cluster, cluster
 
 pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(3_600)]
 
@@ -153,7 +153,7 @@ def test_a_driver_that_is_killed_in_a_build_leaves_what_the_next_one_mends(
 
 
 @pytest.fixture
-def of_a_cluster(tmp_path: Path, spark_configuration: Path) -> Iterator[tuple[Home, object]]:
+def of_a_cluster(tmp_path: Path, spark_configuration: Path) -> Iterator[tuple[Home, Cluster]]:
     with cluster(tmp_path / "cluster") as made:
         folder = tmp_path / "conf"
         folder.mkdir()
@@ -168,11 +168,13 @@ def of_a_cluster(tmp_path: Path, spark_configuration: Path) -> Iterator[tuple[Ho
         yield home, made
 
 
-def test_a_worker_that_is_killed_in_a_build_changes_nothing(of_a_cluster: tuple[Home, object], on_duckdb: Home) -> None:
+def test_a_worker_that_is_killed_in_a_build_changes_nothing(
+    of_a_cluster: tuple[Home, Cluster], on_duckdb: Home
+) -> None:
     home, made = of_a_cluster
     first = home.start("run", "--from", "2026-01-01", "--to", "2026-01-02")
     _wait_for_tables(home, 1)
-    made.kill_a_worker()  # type: ignore[attr-defined]
+    made.kill_a_worker()
     told, _ = first.communicate()
     assert first.returncode == 0, told
     for fault, source in FAULTS:

@@ -16,8 +16,8 @@ from reliability_platform.warehouse.spark.inputs import give_inputs
 from reliability_platform.warehouse.spark.session import spark_session
 from reliability_platform.warehouse.spark.tables import has_tables, show_tables
 
-OF_DUCKDB = ("config.materialized:view", "path:models/dimensions")
-"""Which models DuckDB makes on the tables that Spark has made: views, but for those that are tables in Spark."""
+VIEWS, TABLES_IN_SPARK = "config.materialized:view", "path:models/dimensions"
+"""DuckDB makes the views on the tables that Spark has made, but for those that are tables there."""
 
 Invoke = Callable[[Path, Sequence[str]], list[Any]]
 """Runs a command of dbt on a manifest, with more words; returns the results of its nodes."""
@@ -39,14 +39,12 @@ def build_on_spark(
         note_corrected(settings, connection, first, last)
         give_inputs(settings, session, connection, first, last)
     chosen = ["--select", *select] if select else []
-    nodes = invoke(
-        ensure_manifest(settings.dbt_project, SPARK), [*chosen, "--exclude", OF_DUCKDB[0], f"--target={SPARK}"]
-    )
+    nodes = invoke(ensure_manifest(settings.dbt_project, SPARK), [*chosen, "--exclude", VIEWS, f"--target={SPARK}"])
     made = [one.node.name for one in nodes if one.node.resource_type == "model" and str(one.status) == "success"]
     with open_when_free(settings, read_only=False) as connection:
         show_tables(settings, session, connection, made)
-    views = [f"{one},{OF_DUCKDB[0]}" for one in select] or [OF_DUCKDB[0]]
-    return nodes + invoke(manifest, ["--select", *views, "--exclude", OF_DUCKDB[1], *_broken(nodes)])
+    views = [f"{one},{VIEWS}" for one in select] or [VIEWS]
+    return nodes + invoke(manifest, ["--select", *views, "--exclude", TABLES_IN_SPARK, *_broken(nodes)])
 
 
 def _refuse_other_days(built: Sequence[date], first: date, last: date) -> None:

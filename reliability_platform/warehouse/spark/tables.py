@@ -98,7 +98,7 @@ def _files(session: "SparkSession", schema: str, names: Collection[str]) -> dict
 
 def _path(location: str) -> str:
     """Of a file of this machine its path, as Iceberg has written it; any other location as it is."""
-    return location.removeprefix("file://").removeprefix("file:") if location.startswith("file:") else location
+    return location.removeprefix("file://").removeprefix("file:")
 
 
 def _columns(session: "SparkSession", schema: str, name: str) -> Iterator[tuple[int, str, str]]:
