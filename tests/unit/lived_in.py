@@ -8,7 +8,7 @@ from pathlib import Path
 from reliability_platform.settings import Settings, load_settings
 
 
-def twin(home: Path, target: Path, **more: object) -> Settings:
+def copied_home(home: Path, target: Path, **more: object) -> Settings:
     """A copy of a home to break."""
     shutil.copytree(home, target, symlinks=True)
     return load_settings(target).model_copy(update=more)

@@ -19,7 +19,7 @@ from reliability_platform.parquet import literal, scan, scan_days
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
 from tests.ground import Platform, day
-from tests.unit.lived_in import twin
+from tests.unit.lived_in import copied_home
 
 DUPLICATES = "bronze_orders__duplicate_batches"
 
@@ -31,7 +31,7 @@ def origin(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def home(origin: Platform, tmp_path: Path) -> Settings:
-    return twin(origin.settings.home, tmp_path / "home")
+    return copied_home(origin.settings.home, tmp_path / "home")
 
 
 def rows(relation: str) -> list[tuple[Any, ...]]:

@@ -20,7 +20,7 @@ from reliability_platform.recovery.retention import BY_THE_RULE
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.ground import EVENTS, Platform, day
-from tests.unit.lived_in import state, twin
+from tests.unit.lived_in import copied_home, state
 
 WHY = "ticket 812"
 LEAK = ("--source", "web_events", "--date", str(day(2)))
@@ -62,7 +62,7 @@ def home(lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settin
     monkeypatch.setattr("sys.stdin", io.StringIO())
     monkeypatch.setenv("RELIABILITY_SNAPSHOT_KEEP_LAST", "1")
     monkeypatch.setenv("RELIABILITY_SNAPSHOT_KEEP_WEEKLY", "0")
-    return twin(lived, tmp_path / "home")
+    return copied_home(lived, tmp_path / "home")
 
 
 def call(settings: Settings, *words: str) -> int:

@@ -31,7 +31,7 @@ from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.ground import Platform, day
-from tests.unit.lived_in import state, twin
+from tests.unit.lived_in import copied_home, state
 
 pytestmark = pytest.mark.exhaustive
 CALENDAR = {Drill.TABLE_LOSS: timedelta(days=35), Drill.WAREHOUSE_LOSS: timedelta(days=100)}
@@ -50,7 +50,7 @@ def origin(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathF
 @pytest.fixture
 def home(origin: Platform, tmp_path: Path) -> Settings:
     """A copy of it."""
-    return twin(origin.settings.home, tmp_path / "home")
+    return copied_home(origin.settings.home, tmp_path / "home")
 
 
 @pytest.mark.parametrize("drill", [Drill.TABLE_LOSS, Drill.WAREHOUSE_LOSS, Drill.SOURCE_OUTAGE])

@@ -26,7 +26,7 @@ from reliability_platform.warehouse.published import CURRENT, RECORD
 from reliability_platform.warehouse.published_copy import POINTER, copy_published
 from tests.ground import Platform
 from tests.object_store import BUCKET, KEY, SECRET, ObjectStore, object_store
-from tests.unit.lived_in import twin
+from tests.unit.lived_in import copied_home
 from tests.unit.test_upkeep import CALENDAR
 
 
@@ -51,7 +51,7 @@ def bucket(store: ObjectStore, monkeypatch: pytest.MonkeyPatch, request: pytest.
 
 @pytest.fixture
 def home(origin: Platform, bucket: str, tmp_path: Path) -> Settings:
-    return twin(origin.settings.home, tmp_path / "home").model_copy(update={"published_url": bucket})
+    return copied_home(origin.settings.home, tmp_path / "home").model_copy(update={"published_url": bucket})
 
 
 def shown(store: ObjectStore, url: str) -> dict[str, Any]:
@@ -209,7 +209,7 @@ def test_a_place_that_refuses_costs_the_copy_alone_and_is_an_incident_until_it_i
 def test_two_homes_do_not_share_a_place(home: Settings, bucket: str, tmp_path: Path) -> None:
     """Each would show its own tables to the consumers of the other."""
     copy_published(home)
-    other = twin(home.home, tmp_path / "other").model_copy(update={"published_url": bucket})
+    other = copied_home(home.home, tmp_path / "other").model_copy(update={"published_url": bucket})
     identity = json.loads(other.identity.read_text())
     other.identity.write_text(json.dumps(identity | {"id": "another"}))
     assert "holds the published tables of another home" in str(copy_published(other))

@@ -41,7 +41,7 @@ from reliability_platform.warehouse.publication import (
 from reliability_platform.warehouse.published_integrity import examine_published, open_ledger
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.ground import Platform, day
-from tests.unit.lived_in import twin
+from tests.unit.lived_in import copied_home
 
 REVENUE = "agg_daily_revenue"
 FILE = f"{REVENUE}/2026-01.parquet"
@@ -59,7 +59,7 @@ def origin(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathF
 @pytest.fixture
 def home(origin: Platform, tmp_path: Path) -> Settings:
     """A copy of it."""
-    return twin(origin.settings.home, tmp_path / "home")
+    return copied_home(origin.settings.home, tmp_path / "home")
 
 
 def again(settings: Settings, *held: str) -> Publication:

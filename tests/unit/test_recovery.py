@@ -34,7 +34,7 @@ from reliability_platform.warehouse.snapshots.manifest import Snapshot, read_sna
 from reliability_platform.warehouse.snapshots.restore import gap, restore_home
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.ground import EVENTS, Platform, day
-from tests.unit.lived_in import state, twin
+from tests.unit.lived_in import copied_home, state
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Platform:
 @pytest.fixture
 def home(origin: Platform, tmp_path: Path) -> Settings:
     """A copy of it."""
-    return twin(origin.settings.home, tmp_path / "home")
+    return copied_home(origin.settings.home, tmp_path / "home")
 
 
 def only_snapshot(settings: Settings) -> Snapshot:

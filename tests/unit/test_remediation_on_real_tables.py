@@ -38,7 +38,7 @@ from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import Publication, current_version, publications
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.ground import Platform, day, days
-from tests.unit.lived_in import state, twin
+from tests.unit.lived_in import copied_home, state
 
 TABLES = ("agg_daily_revenue", "int_orders__deduplicated", "stg_orders", "fct_customer_days")
 FALL_BACK = "fall_back_to_last_good_publication"
@@ -58,7 +58,7 @@ def origin(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def home(origin: Platform, tmp_path: Path) -> Settings:
-    return twin(origin.settings.home, tmp_path / "home")
+    return copied_home(origin.settings.home, tmp_path / "home")
 
 
 def rows(settings: Settings) -> list[object]:

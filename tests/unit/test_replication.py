@@ -18,7 +18,7 @@ from reliability_platform.warehouse.snapshots.manifest import read_snapshots
 from reliability_platform.warehouse.snapshots.restore import damages, restore_home
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.ground import Platform
-from tests.unit.lived_in import state, twin
+from tests.unit.lived_in import copied_home, state
 from tests.unit.test_snapshots import MADE_ANEW
 
 
@@ -31,7 +31,7 @@ def origin(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathF
 def home(origin: Platform, tmp_path: Path) -> Settings:
     """A copy with two places beside it."""
     places = {"snapshot_url": str(tmp_path / "first"), "snapshot_replica_url": str(tmp_path / "second")}
-    return twin(origin.settings.home, tmp_path / "home").model_copy(update=places)
+    return copied_home(origin.settings.home, tmp_path / "home").model_copy(update=places)
 
 
 def second(settings: Settings) -> SnapshotLocation:
@@ -146,7 +146,7 @@ def test_a_place_that_would_be_lost_together_is_refused(home: Settings, tmp_path
 def test_the_place_of_another_home_is_refused(home: Settings, tmp_path: Path) -> None:
     take_snapshot(home, utc_now)
     replicate(home, "test", utc_now)
-    other = twin(home.home, tmp_path / "other")
+    other = copied_home(home.home, tmp_path / "other")
     identity = json.loads(other.identity.read_text())
     other.identity.write_text(json.dumps(identity | {"id": "another"}))
     places = {"snapshot_url": str(tmp_path / "third"), "snapshot_replica_url": str(tmp_path / "second")}

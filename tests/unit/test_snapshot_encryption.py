@@ -24,7 +24,7 @@ from reliability_platform.warehouse.snapshots.restore import damages, restore_ho
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.ground import Platform
 from tests.object_store import BUCKET, KEY, SECRET, object_store
-from tests.unit.lived_in import state, twin
+from tests.unit.lived_in import copied_home, state
 from tests.unit.test_snapshots import MADE_ANEW
 
 
@@ -43,7 +43,7 @@ def key(tmp_path: Path) -> Path:
 @pytest.fixture
 def home(origin: Platform, key: Path, tmp_path: Path) -> Settings:
     """A copy whose snapshots are encrypted, beside it."""
-    said = twin(origin.settings.home, tmp_path / "home")
+    said = copied_home(origin.settings.home, tmp_path / "home")
     return said.model_copy(update={"snapshot_url": str(tmp_path / "place"), "snapshot_key": f"file:{key}"})
 
 

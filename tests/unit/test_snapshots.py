@@ -51,7 +51,7 @@ from reliability_platform.warehouse.snapshots.retention import kept, prune
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.ground import Platform, day
 from tests.unit.failing import result
-from tests.unit.lived_in import state, twin
+from tests.unit.lived_in import copied_home, state
 
 MADE_ANEW = ("builds", "dbt", "snapshots", "operations.sqlite", "operations.sqlite-wal", "operations.sqlite-shm")
 
@@ -65,7 +65,7 @@ def origin(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathF
 @pytest.fixture
 def home(origin: Platform, tmp_path: Path) -> Settings:
     """A copy of it."""
-    return twin(origin.settings.home, tmp_path / "home")
+    return copied_home(origin.settings.home, tmp_path / "home")
 
 
 @pytest.fixture
@@ -412,7 +412,7 @@ def test_a_place_that_holds_snapshots_of_another_home_is_refused(home: Settings,
     """Two homes with one RELIABILITY_SNAPSHOT_URL: each would have restored the other's newest, and pruned it."""
     place = {"snapshot_url": str(tmp_path / "place")}
     ours = home.model_copy(update=place)
-    other = twin(home.home, tmp_path / "other").model_copy(update=place)
+    other = copied_home(home.home, tmp_path / "other").model_copy(update=place)
     other.identity.write_text('{"id": "another"}')
     take_snapshot(ours, utc_now)
     before = sorted((tmp_path / "place").rglob("*"))
