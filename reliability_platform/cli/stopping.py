@@ -52,6 +52,7 @@ class _Stop:
 
     def __init__(self, line: str, writer: int | None = None) -> None:
         self.received: int | None = None
+        self._children_before = _children()
         self.done = threading.Event()
         self._line = line
         self._writer, self._looked = writer, threading.Event()
@@ -96,9 +97,13 @@ class _Stop:
     def end_now(self) -> NoReturn:
         """Without putting anything away: the kernel lets go of all locks, and the next command removes what is left."""
         leave_words_of_a_stop()
-        end_children(_children())
+        end_children(self.children())
         self.say()
         os._exit(128 + (self.received or signal.SIGINT))
+
+    def children(self) -> list[int]:
+        """The processes that the command has started: whoever runs it within a process of their own has others."""
+        return [child for child in _children() if child not in self._children_before]
 
     def say(self) -> None:
         """The one line, once; on a terminal below its echo of Ctrl-C."""
@@ -165,7 +170,7 @@ def stoppable(words: Sequence[str] = ()) -> Iterator[_Stop]:
         received: int = stop.received or (error.args[0] if isinstance(error, StoppedError) else signal.SIGINT)
         if stop.received is None and not isinstance(error, KeyboardInterrupt):
             raise
-        end_children([child for child in _children() if child != _trackers_number()])
+        end_children([child for child in stop.children() if child != _trackers_number()])
         stop.say()
         sys.exit(128 + received)
     finally:
@@ -205,9 +210,9 @@ def end_children(children: list[int]) -> None:
                 os.kill(child, number)
         deadline = time.monotonic() + CHILDREN_SECONDS
         while children and time.monotonic() < deadline:
-            with suppress(OSError):
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
+            for child in children:
+                with suppress(OSError):
+                    os.waitpid(child, os.WNOHANG)
             children = [child for child in children if Path(f"/proc/{child}").exists()]
             time.sleep(0.05)
         if not children:

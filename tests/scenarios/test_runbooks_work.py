@@ -44,7 +44,7 @@ from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
 from tests.ground import Platform
 from tests.unit.failing import day, result
-from tests.unit.lived_in import twin
+from tests.unit.lived_in import copied_home
 
 pytestmark = pytest.mark.exhaustive  # 25 s to open an incident of every class, and a minute of healing
 
@@ -173,7 +173,7 @@ def settings(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPat
 @pytest.fixture(scope="module")
 def opened(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, dict[str, Worked]]:
     """A copy of the home before anything failed there, with an open incident of every class, and their runbooks."""
-    there = twin(settings.home, tmp_path_factory.mktemp("opened") / HOME)
+    there = copied_home(settings.home, tmp_path_factory.mktemp("opened") / HOME)
     engine = _fail(there, PLACES)
     notice(there, engine, utc_now)
     return there, _runbooks(there, engine)

@@ -37,6 +37,27 @@ with stoppable():
 """
 
 
+OF_ANOTHER = """
+import subprocess, sys
+from reliability_platform.cli.stopping import stoppable
+child = [sys.executable, '-c', 'import time; time.sleep(600)']
+mine = subprocess.Popen(child)
+try:
+    with stoppable():
+        its = subprocess.Popen(child)
+        raise KeyboardInterrupt
+except SystemExit:
+    print(mine.poll(), its.poll() is None)
+    mine.kill()
+"""
+
+
+def test_a_stopped_command_ends_the_processes_that_it_has_started_and_no_others() -> None:
+    """A command that was called within a process ended all children of that process: the database server of the tests."""
+    ended = subprocess.run([sys.executable, "-c", OF_ANOTHER], capture_output=True, text=True, timeout=120)
+    assert (ended.stdout.split(), ended.stderr) == (["None", "False"], ENDED)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_is_one_line_whatever_a_library_makes_of_it(number: signal.Signals, code: int) -> None:
     """dbt made a failed result of an interrupt, SIGTERM left without a word, and children went on. Python's own child, that keeps account of
