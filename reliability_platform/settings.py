@@ -237,6 +237,8 @@ class Settings(BaseModel):
     """What builds the tables of the pipeline: DuckDB in the warehouse file, or Apache Spark, whose tables the file then shows."""
     spark_schema: str = Field(default="reliability", pattern=r"^[a-z_][a-z0-9_]*$")
     """The schema of this home in Spark's metastore; two homes on one metastore need two."""
+    landing_url: str | None = None
+    """Where deliveries lie: any fsspec URL or folder, of which the home then has a copy to work on. By default in the home alone."""
     published_url: str | None = None
     """Where what is published is copied to for consumers of other machines: any fsspec URL or folder. By default nowhere."""
     snapshot_url: str | None = None
@@ -413,6 +415,7 @@ class Settings(BaseModel):
                 "operations_url": None,
                 "dagster_url": None,
                 "engine": "duckdb",
+                "landing_url": None,
                 "published_url": None,
                 "snapshot_url": None,
                 "snapshot_replica_url": None,
@@ -428,6 +431,11 @@ class Settings(BaseModel):
     @property
     def landing(self) -> Path:
         return self.home / "landing"
+
+    @property
+    def copies(self) -> Path:
+        """What is known of the objects of which folders of the home are copies."""
+        return self.home / "copies"
 
     @property
     def spool(self) -> Path:
@@ -648,7 +656,7 @@ def load_settings(home: Path | None = None) -> Settings:
         raise UsageError(f"The home {str(settings.home)!r} leads nowhere: {error}.") from None
     HOMES.add(str(found))
     WRITTEN_TO.update([str(found), str(settings.cache), tempfile.gettempdir()])
-    for url in (settings.snapshot_url, settings.snapshot_replica_url, settings.published_url):
+    for url in (settings.snapshot_url, settings.snapshot_replica_url, settings.published_url, settings.landing_url):
         if url is not None and url.startswith("/"):
             WRITTEN_TO.add(url)
     return settings.model_copy(update={"home": found})

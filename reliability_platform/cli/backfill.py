@@ -139,8 +139,10 @@ def clearance(
 def _not_landed(settings: Settings, first: date, last: date) -> list[date]:
     """The days of which no source has landed."""
     from reliability_platform.contracts import SOURCES
+    from reliability_platform.landing.working_copy import learn_days
     from reliability_platform.landing.writer import landing_folder
 
+    learn_days(settings)
     return [day for day in days(first, last) if not any(landing_folder(settings, one, day).exists() for one in SOURCES)]
 
 

@@ -56,6 +56,7 @@ from reliability_platform.landing.seals import seal
 from reliability_platform.landing.texts import unread
 from reliability_platform.landing.unchanged import inputs_of, is_unchanged, note_inputs
 from reliability_platform.landing.versions import in_later_types
+from reliability_platform.landing.working_copy import bring_in
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import shown_name
 from reliability_platform.parquet import read_table, write_table
@@ -205,6 +206,7 @@ def _check_day(settings: Settings, manifest: Manifest) -> None:
         return
     try:
         other_day = date.fromisoformat(named["day"])
+        bring_in(settings, manifest.source, [other_day])
         folder = landing_folder(settings, manifest.source, other_day)
         first = Manifest.read(folder / f"{manifest.batch_id}{MANIFEST_SUFFIX}")
         there = look(batch_file(manifest.source, folder, manifest.batch_id), settings.landing).kind is EntryKind.FILE

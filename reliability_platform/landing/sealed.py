@@ -15,6 +15,7 @@ from reliability_platform.landing.entries import read_file
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest
 from reliability_platform.landing.purged import fingerprint_as_landed
 from reliability_platform.landing.seals import SEAL, name_of, read_seal, seal_file
+from reliability_platform.landing.working_copy import lost_objects
 from reliability_platform.operations.tables import build_inputs
 from reliability_platform.settings import Settings
 
@@ -27,6 +28,9 @@ MEND = {
     QUARANTINE: "`reliability restore --damaged` puts it back from a snapshot",
     DECISIONS: "`reliability restore --damaged` puts it back from a snapshot, or decide again",
 }
+
+
+MEND_BUCKET = "`reliability restore --damaged` puts it back from the home"
 
 
 def sealed_days(settings: Settings) -> Iterator[tuple[str, date]]:
@@ -131,5 +135,6 @@ def examine_landed(settings: Settings, engine: Engine | None) -> list[Damage]:
 
     Without an engine, days of which nothing is left at all are not missed.
     """
-    days = [damage for source, day in sealed_days(settings) for damage in examine_day(settings, source, day)]
+    lost = [Damage(LANDING, name, "is lost in the bucket", MEND_BUCKET) for name in lost_objects(settings)]
+    days = [*lost, *(one for source, day in sealed_days(settings) for one in examine_day(settings, source, day))]
     return [*days, *(lost_days(settings, engine) if engine is not None else []), *strange_days(settings)]

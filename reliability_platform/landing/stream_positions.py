@@ -14,6 +14,7 @@ from typing import Any
 from reliability_platform.landing.entries import entries
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, ManifestError, parse
 from reliability_platform.landing.watch import landed_days
+from reliability_platform.landing.working_copy import bring_in, learn_days
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.settings import Settings
 
@@ -126,7 +127,9 @@ class Positions:
     def of(cls, settings: Settings, source: str, topic: str) -> "Positions":
         """As the manifests have them, read from the newest day back to the last one that is closed."""
         found = cls()
+        learn_days(settings, [source])
         for day in sorted(landed_days(settings, source), reverse=True):
+            bring_in(settings, source, [day])
             told = offsets_landed(settings, source, topic, day)
             for one in told:
                 found.landed(one, day)

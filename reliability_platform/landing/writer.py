@@ -10,9 +10,10 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
-from reliability_platform.atomic import parquet_bytes, write_atomically
+from reliability_platform.atomic import parquet_bytes
 from reliability_platform.landing.entries import is_in_the_way, read_file
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
+from reliability_platform.landing.working_copy import write
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 
@@ -97,7 +98,7 @@ def write_landed(
         if is_unwritable(folder, settings.landing):
             break  # what lies there already counts, and what cannot come is missing
         if not is_in_the_way(path, settings.landing) and _differs(path, data) and not (purged and path.exists()):
-            write_atomically(path, data)
+            write(settings, path, data)
     return target
 
 

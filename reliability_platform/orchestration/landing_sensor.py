@@ -18,6 +18,7 @@ from reliability_platform.landing.arrivals import last_seen, look
 from reliability_platform.landing.pickup import pick_up_late
 from reliability_platform.landing.stream import read_topics
 from reliability_platform.landing.watch import Changed, Watch, changed_folders, is_settled
+from reliability_platform.landing.working_copy import look_around
 from reliability_platform.orchestration.backfill_guard import LANDED_TAG
 from reliability_platform.orchestration.jobs import reprocess_job
 from reliability_platform.orchestration.partitions import tagged_days
@@ -76,7 +77,9 @@ def collect(
     watch = Watch.resumed(remembered, now)
     pick_up_late(settings)
     read_topics(settings, Pauses(engine).sources(now), lambda: now)
-    changed = changed_folders(settings, watch.after_ns, _waited_for(engine, now))
+    waited_for = _waited_for(engine, now)
+    look_around(settings, waited_for, now)
+    changed = changed_folders(settings, watch.after_ns, waited_for)
     if not changed:
         return [], watch.remembered(now, [])
     busy = _in_hand(engine, instance)

@@ -22,6 +22,7 @@ from reliability_platform.landing.deliveries import Landed, deliver, fetch
 from reliability_platform.landing.discards import write_discards
 from reliability_platform.landing.pickup import pick_up
 from reliability_platform.landing.replacement import landed_manifests
+from reliability_platform.landing.working_copy import bring_in
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.lineage.personal import ensure_personal_data_declared
 from reliability_platform.log_lines import log_event
@@ -61,6 +62,7 @@ def land(context: RunContext, source: str, days: Sequence[date]) -> Landed:
     A source that somebody has paused is not asked: what has landed of it stays.
     """
     settings, engine = context.settings, context.engine
+    bring_in(settings, source, days)  # what other hosts have landed is not asked for again
     paused = Pauses(engine).sources(context.clock()).get(source)
     if paused is not None:
         manifests = [manifest for day in days for manifest in landed_manifests(settings, source, day)]
@@ -85,6 +87,7 @@ def admit(context: RunContext, source: str, days: Sequence[date]) -> dict[date, 
     A day of which nothing has landed because somebody has paused the source is not examined: it is as if it had not come yet.
     """
     settings, engine, now = context.settings, context.engine, context.clock
+    bring_in(settings, source, days)
     if source in Pauses(engine).sources(now()):
         days = [day for day in days if _has_landed(settings, source, day)]
     # The data of these partitions change now: no result of before may release them.

@@ -23,6 +23,7 @@ from reliability_platform.incidents.anchor import forget_end, note_end
 from reliability_platform.landing.admission import admit, landed_partitions
 from reliability_platform.landing.sealed import BRONZE, LANDING, examine_day
 from reliability_platform.landing.sound_reference import load_damaged_again
+from reliability_platform.landing.working_copy import lost_objects, put_back
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.identity import home_id, identify, known_homes
 from reliability_platform.operations.postgresql import LostStoreError
@@ -187,6 +188,10 @@ def _taken_up(settings: Settings, clock: Clock) -> Engine:
 
 def _mend_landed(settings: Settings, steps: list[str]) -> set[date]:
     """Fetch what a snapshot has by its checksum, then make bronze anew where it is not what it was."""
+    lost = [settings.home / name for name in lost_objects(settings)]
+    if lost:
+        put_back(settings, lost)
+        steps.append(f"put back {counted(len(lost), 'file')} that a bucket had lost")
     found = examine_landing(settings)
     _fetch_lost_days(settings, found, steps)
     fetched = [one for one in found if one.store != BRONZE and _fetched(settings, one)]
@@ -206,7 +211,7 @@ def _mend_landed(settings: Settings, steps: list[str]) -> set[date]:
 
 
 def _fetched(settings: Settings, damage: Damage) -> bool:
-    return damage.written is not None and fetch_content(settings, damage.written, settings.home / damage.path)
+    return damage.written is not None and _fetched_as(settings, damage.written, damage.path)
 
 
 def _partition(damage: Damage) -> Partition | None:
@@ -250,7 +255,16 @@ def _fetch_lost_days(settings: Settings, found: list[Damage], steps: list[str]) 
 
 
 def _fetch_file(settings: Settings, path: str, sha256: str) -> bool:
-    return fetch_content(settings, Written(sha256), settings.home / path)
+    return _fetched_as(settings, Written(sha256), path)
+
+
+def _fetched_as(settings: Settings, content: Written, path: str) -> bool:
+    """Put a content of a snapshot into the home, and into the bucket that its folder is a copy of."""
+    target = settings.home / path
+    found = fetch_content(settings, content, target)
+    if found:
+        put_back(settings, [target])
+    return found
 
 
 # The warehouse

@@ -13,7 +13,6 @@ from pathlib import Path
 from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.rejections import Rule
 from reliability_platform.counted import counted
@@ -27,6 +26,7 @@ from reliability_platform.landing.decisions import read_shim
 from reliability_platform.landing.entries import EntryKind, look
 from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.landing.purged import Purged, purged_content, read_purged, sha256_of, write_purged
+from reliability_platform.landing.working_copy import bring_in, remove, write
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import scrub
 from reliability_platform.operations.tables import MAX_REASON, purges
@@ -80,6 +80,7 @@ class Survey:
 def survey(settings: Settings, engine: Engine, source: str, day: date, batch: str | None = None) -> Survey:
     """Search the files of one source and landing day, or those of one batch. Changes nothing."""
     found, unreadable = [], []
+    bring_in(settings, source, [day])
     folders = {
         "landing": landing_folder(settings, source, day),
         "quarantine": quarantine_folder(settings, source, day),
@@ -184,9 +185,9 @@ def purge(settings: Settings, engine: Engine, found: Survey, why: str, who: str,
             done.append(entry)
         # Rows of CSV and JSON lines go on as texts in Parquet: that needs no dialect, and keeps their order.
         purged = one.path.with_name(f"{batch_of(found.source, one.path.name)}.parquet")
-        write_atomically(purged, content)
+        write(settings, purged, content)
         if purged != one.path:
-            one.path.unlink(missing_ok=True)
+            remove(settings, one.path)
     admit(settings, found.source, found.day)
     return done
 

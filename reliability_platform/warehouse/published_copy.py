@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reliability_platform.elsewhere import Elsewhere
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.locks import locked
 from reliability_platform.log_lines import log_event
 from reliability_platform.masking import error_text
 from reliability_platform.operations.identity import home_id
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.elsewhere import Elsewhere
 from reliability_platform.warehouse.provisional import PREFIX, file_name
 from reliability_platform.warehouse.published import (
     CURRENT,

@@ -1,5 +1,6 @@
 """Faults of a source behind HTTP: it answers, but not now."""
 
+import os
 import shutil
 from datetime import date
 
@@ -14,8 +15,9 @@ from reliability_platform.lab.simulation.misbehaviour import at_first
 from reliability_platform.lab.simulation.server import serving
 from reliability_platform.landing.inputs import BuildInputs
 from reliability_platform.landing.seals import break_seal
+from reliability_platform.landing.working_copy import forget_day
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import Settings
+from reliability_platform.settings import Settings, variable
 
 FETCH = "reliability_platform.landing.fetch"
 FETCH_SECONDS = 180
@@ -31,8 +33,12 @@ def _upstream_rate_limited(
     break_seal(settings, source, day)
     for root in (settings.landing, settings.quarantine, settings.spool):
         shutil.rmtree(root / source / f"landing_date={day.isoformat()}", ignore_errors=True)
+    forget_day(settings, source, day)
     with serving(clean_sources(settings), at_first(int(size))) as server:
-        process = begin(FETCH, str(settings.home), source, day.isoformat(), server.url)
+        # Of a clone it must not land in the bucket of the home that it is a clone of.
+        said = {name: value for name, value in os.environ.items() if name != variable("landing_url")}
+        url = {} if settings.landing_url is None else {variable("landing_url"): settings.landing_url}
+        process = begin(FETCH, str(settings.home), source, day.isoformat(), server.url, environment=said | url)
         code = end_of(process, FETCH_SECONDS)
     if code != ExitCode.OK:
         raise RuntimeError(f"the fetch of {source} of {day} ended with {code}")

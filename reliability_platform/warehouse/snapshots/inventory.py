@@ -19,6 +19,7 @@ LEFT_OUT = {
     "oracle": "made anew by each proof",
     "builds": "locks of running builds",
     "requests": "locks of running requests",
+    "copies": "what is known of buckets, which is asked anew",
     "campaign": "worlds of an experiment, made anew by it",
 }
 DATABASE_SUFFIXES = (".duckdb", ".duckdb.wal", ".sqlite", ".sqlite-wal", ".sqlite-shm", ".lease", ".lock")

@@ -14,9 +14,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
 
+from reliability_platform.elsewhere import Elsewhere
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.elsewhere import Elsewhere
 from reliability_platform.warehouse.snapshots.encryption import SUFFIX, Digested, NotDecryptedError, SnapshotKey
 
 OBJECTS, MANIFESTS = "objects", "manifests"

@@ -11,7 +11,23 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.registry import known_implementations
 
-from reliability_platform.errors import EnvironmentUnusableError, PlatformError, UsageError
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
+
+PATIENCE = {"connect_timeout": 10, "read_timeout": 20, "retries": {"max_attempts": 1}}
+"""For an object store of S3, in seconds, where FSSPEC_S3_CONFIG_KWARGS says no other. s3fs tries five times, and botocore twice each
+time: one that takes requests and answers none is given up after ten tries. With what botocore brings it was 25 tries of 60 s."""
+OVERTAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
+"""What an object store of S3 answers to who would replace what another one has written since."""
+
+
+class OvertakenError(HomeBusyError):
+    """Another process has written what this one was about to write over."""
+
+
+def _code(error: Exception) -> str:
+    """What the service itself calls it; empty where a driver does not say."""
+    said = getattr(error.__cause__, "response", None) or {}
+    return str(said.get("Error", {}).get("Code", ""))
 
 
 class _Remote:
@@ -28,9 +44,20 @@ class _Remote:
         def ask(*words: Any, **options: Any) -> Any:
             try:
                 return found(*words, **options)
-            except (FileNotFoundError, FileExistsError, PlatformError):
+            except PlatformError:
                 raise
             except Exception as error:  # each protocol has errors of its own
+                code = _code(error)
+                if code == "NoSuchBucket":
+                    raise EnvironmentUnusableError(
+                        f"{self._place} has no such bucket: make it, or name another."
+                    ) from error
+                if code in OVERTAKEN:
+                    raise OvertakenError(
+                        f"{self._place} was written to by another process just now: try again."
+                    ) from error
+                if isinstance(error, FileNotFoundError | FileExistsError):
+                    raise
                 how = "refuses access" if isinstance(error, PermissionError) else "cannot be used"
                 raise EnvironmentUnusableError(
                     f"{self._place} {how} ({type(error).__name__}): look at its address, its key and whether it answers."
@@ -55,7 +82,7 @@ class Elsewhere:
         """The place that `setting` names, as of `the snapshots`. Raises `UsageError` or `EnvironmentUnusableError`, without the URL."""
         try:
             # A plain path is no URL: nothing in it is a protocol, as `::` and `://` are.
-            fs, root = (LocalFileSystem(), url) if url.startswith("/") else fsspec.core.url_to_fs(url)
+            fs, root = (LocalFileSystem(), url) if url.startswith("/") else fsspec.core.url_to_fs(url, **_options(url))
         except (ValueError, ImportError) as error:
             raise _unreachable(url, setting, error) from None
         root, parts = str(root).rstrip("/"), urlsplit(url)
@@ -68,6 +95,12 @@ class Elsewhere:
     def path(self, *parts: str) -> str:
         """A name below the place."""
         return "/".join([self.root, *parts])
+
+
+def _options(url: str) -> dict[str, Any]:
+    if not url.startswith(("s3://", "s3a://")):
+        return {}
+    return {"config_kwargs": PATIENCE | fsspec.config.conf.get("s3", {}).get("config_kwargs", {})}
 
 
 def _unreachable(url: str, setting: str, error: Exception) -> PlatformError:

@@ -1,0 +1,371 @@
+"""Folders of the home that are working copies of a bucket: with RELIABILITY_LANDING_URL the bucket is the truth of landing.
+
+What is written goes to the bucket first, each file in one step and a manifest after its file, then into the folder; so the folder
+never has what the bucket does not. Whoever reads a landing day brings the folder up to it before, by one listing of that day.
+Objects are known by the mark that the store gives to each content (`ETag`), noted in `copies` of the home: only what is new or
+other is fetched. All else in the platform reads files.
+
+What somebody has removed from the bucket is not removed here: deliveries are the only thing that nothing else gives back.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reliability_platform.atomic import write_atomically
+from reliability_platform.contracts import SOURCES
+from reliability_platform.counted import counted
+from reliability_platform.errors import EnvironmentUnusableError, PlatformError
+from reliability_platform.landing.batch_files import BATCH_NAME
+from reliability_platform.landing.entries import EntryKind, look, read_file
+from reliability_platform.landing.manifest import MANIFEST_SUFFIX
+from reliability_platform.locks import locked
+from reliability_platform.settings import Settings, variable
+
+if TYPE_CHECKING:
+    from reliability_platform.elsewhere import Elsewhere  # with fsspec: 0.2 s, for those alone who have a bucket
+
+COPIES = {"landing": "landing_url"}
+"""The folders of a home that may be such copies, and the setting that names the bucket of each."""
+DAY_FOLDER = "landing_date="
+AT_ONCE = 64
+"""So many objects are fetched at once, and are in memory together."""
+LOOK_EVERY = timedelta(minutes=5)
+"""So often the newest days are listed through the day: 15 of four sources are 17,000 listings a day, which cost 9 cents."""
+LONGEST_NAME = 255
+"""Bytes that a file system allows for a name; an object may have 1,024."""
+
+
+@dataclass(frozen=True)
+class _Noted:
+    """An object as it was when its file was written or compared."""
+
+    mark: str
+    size: int
+    modified_ns: int
+    """Of the file. One that is other since is not what was landed."""
+
+
+_Notes = dict[str, _Noted]
+"""By the name of the object, of one folder."""
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """One folder of the home and the place that it is a copy of."""
+
+    name: str
+    folder: Path
+    notes: Path
+    place: "Elsewhere"
+    setting: str
+
+    def key(self, path: Path) -> str:
+        """What the object of a file is called."""
+        return path.relative_to(self.folder).as_posix()
+
+    @contextmanager
+    def noted(self, below: str) -> Iterator[_Notes]:
+        """What is known of the objects of a folder below, held; written down at the end, also of a block that fails."""
+        path = self.notes / f"{below}.json"
+        with locked(path.parent / ".lock"):
+            notes: _Notes = {}
+            with suppress(OSError, ValueError, TypeError):  # whatever is not known is compared anew
+                notes = {name: _Noted(*one) for name, one in json.loads(path.read_text()).items()}
+            before = dict(notes)
+            try:
+                yield notes
+            finally:
+                if notes != before:
+                    said = {name: [one.mark, one.size, one.modified_ns] for name, one in sorted(notes.items())}
+                    write_atomically(path, json.dumps(said).encode())
+
+    def listed(self, below: str) -> dict[str, dict[str, Any]]:
+        """What lies in a folder of the place, by name. Raises `EnvironmentUnusableError`."""
+        folder = self.place.path(below)
+        self.place.fs.invalidate_cache()  # a listing that a library keeps would hide what another host wrote
+        try:
+            found: list[dict[str, Any]] = self.place.fs.ls(folder, detail=True)
+        except FileNotFoundError:
+            return {}
+        paths = {str(one["name"]).rstrip("/"): one for one in found}
+        return {path.rsplit("/", 1)[-1]: one for path, one in paths.items() if path != folder}
+
+
+def write(settings: Settings, path: Path, content: bytes) -> None:
+    """Write a file: into the bucket that its folder is a copy of, if it is one, and into the home.
+
+    Raises `EnvironmentUnusableError` for a bucket that does not take it, `OvertakenError` if it has another content by now
+    than the one that this home knows.
+    """
+    copy = _copy_with(settings, path)
+    if copy is not None:
+        _put(copy, path, content)
+    write_atomically(path, content)
+
+
+def remove(settings: Settings, path: Path) -> None:
+    """Remove a file. Killed in between, the next look brings it back, and whoever removed it begins again."""
+    copy = _copy_with(settings, path)
+    if copy is None:
+        path.unlink(missing_ok=True)
+        return
+    with copy.noted(copy.key(path.parent)) as notes:
+        notes.pop(path.name, None)
+        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            copy.place.fs.rm_file(copy.place.path(copy.key(path)))
+
+
+def forget_day(settings: Settings, source: str, day: date) -> None:
+    """Remove a landing day from its buckets, as the lab does that lets it land anew. The folders are the caller's."""
+    below = _day_folder(source, day)
+    for copy in _copies(settings):
+        with copy.noted(below) as notes:
+            notes.clear()
+            for name in sorted(copy.listed(below), key=_manifests_last):
+                with suppress(FileNotFoundError):
+                    copy.place.fs.rm_file(copy.place.path(below, name))
+
+
+def bring_in(settings: Settings, source: str, days: Iterable[date]) -> None:
+    """Bring the folders of some landing days up to their buckets. What lies there alone, as of before there was one, goes up.
+
+    Raises `EnvironmentUnusableError` if a bucket cannot be asked, or has lost what this home has.
+    """
+    for copy in _copies(settings):
+        lost = [
+            f"{below}/{name}" for day in days for below in [_day_folder(source, day)] for name in _bring_in(copy, below)
+        ]
+        if lost:
+            raise EnvironmentUnusableError(_words(copy, lost))
+
+
+def lost_objects(settings: Settings) -> list[str]:
+    """The files that a bucket had and has no longer, by their paths below the home; all days are brought in for it."""
+    found = list[str]()
+    learn_days(settings)
+    for copy in _copies(settings):
+        for source, day in _known_days(settings):
+            below = _day_folder(source, day)
+            found += [f"{copy.name}/{below}/{_local(name)}" for name in _bring_in(copy, below)]
+    return found
+
+
+def put_back(settings: Settings, paths: Iterable[Path]) -> None:
+    """Put files of the home into the buckets that their folders are copies of, each manifest after its file."""
+    for path in sorted(paths, key=lambda one: _manifests_last(one.name)):
+        copy = _copy_with(settings, path)
+        if copy is not None and path.is_file():
+            _put(copy, path, read_file(path))
+
+
+def learn_days(settings: Settings, sources: Iterable[str] = SOURCES) -> None:
+    """Let the home have a folder for each landing day of the bucket: one listing of each source, and no file is fetched."""
+    for copy in _copies(settings):
+        for source in sources:
+            for name in copy.listed(source):
+                with suppress(ValueError):
+                    day = date.fromisoformat(name.removeprefix(DAY_FOLDER))
+                    if _day_folder(source, day) == f"{source}/{name}":
+                        (copy.folder / source / name).mkdir(parents=True, exist_ok=True)
+
+
+def look_around(settings: Settings, days: Collection[date], now: datetime) -> None:
+    """Bring in what has come into the buckets of these days, if nobody has looked for a while."""
+    if not any(_copies(settings)):
+        return
+    stamp = settings.copies / "looked"
+    with suppress(OSError):
+        if now.timestamp() - stamp.stat().st_mtime < LOOK_EVERY.total_seconds():
+            return
+    write_atomically(stamp, b"")
+    os.utime(stamp, (now.timestamp(), now.timestamp()))
+    with suppress(PlatformError):  # the next run says so, and the doctor
+        learn_days(settings)
+        for source, day in _known_days(settings):
+            if day in days:
+                bring_in(settings, source, [day])
+
+
+# One folder
+
+
+def _bring_in(copy: _Copy, below: str) -> list[str]:
+    """Bring a folder up to the place; the names that the place has lost."""
+    folder = copy.folder / below
+    with copy.noted(below) as notes:
+        listed = copy.listed(below)
+        marks = {name: _mark(about) for name, about in listed.items() if about["type"] != "directory"}
+        other = {name: mark for name, mark in marks.items() if not _is_as_noted(notes, name, folder, mark)}
+        wanted = {name: mark for name, mark in other.items() if not _noted_as_same(notes, name, folder, mark)}
+        _fetch(copy, below, wanted, notes)
+        for name in listed.keys() - marks.keys():  # admission refuses it by its name
+            with suppress(FileExistsError):
+                (folder / _local(name)).mkdir(parents=True, exist_ok=True)
+        gone = sorted(notes.keys() - marks.keys())
+        for name in [one for one in gone if not os.path.lexists(folder / _local(one))]:
+            notes.pop(name)
+        _take_up(copy, folder, {_local(name) for name in (*listed, *notes)})
+        return [name for name in gone if name in notes]
+
+
+def _take_up(copy: _Copy, folder: Path, known: Collection[str]) -> None:
+    """Put into the place what lies in the folder and is not known there; drafts of writers begin with a dot."""
+    try:
+        names = sorted((one.name for one in os.scandir(folder)), key=_manifests_last)
+    except OSError:
+        return
+    for path in [folder / name for name in names if name not in known and not name.startswith(".")]:
+        if look(path, copy.folder).kind is EntryKind.FILE:
+            with suppress(OSError, UnicodeEncodeError):  # admission says what cannot be read
+                _put(copy, path, read_file(path))
+
+
+def _fetch(copy: _Copy, below: str, wanted: Mapping[str, str], notes: _Notes) -> None:
+    """Fetch objects, each manifest after all files: nobody here may see one without its file."""
+    names = sorted(wanted, key=_manifests_last)
+    for first in range(0, len(names), AT_ONCE):
+        paths = {copy.place.path(below, name): name for name in names[first : first + AT_ONCE]}
+        contents = copy.place.fs.cat(list(paths), on_error="return")
+        for path, name in paths.items():
+            content = contents.get(path)
+            if isinstance(content, Exception):
+                # Vanished since it was listed, it is as if it had never been; of anything else the place is named.
+                content = _cat(copy, path)
+            if content is not None:
+                target = copy.folder / below / _local(name)
+                write_atomically(target, content)
+                about = target.stat()
+                notes[name] = _Noted(wanted[name], about.st_size, about.st_mtime_ns)
+
+
+def _cat(copy: _Copy, path: str) -> bytes | None:
+    try:
+        return bytes(copy.place.fs.cat_file(path))
+    except FileNotFoundError:
+        return None
+
+
+def _noted_as_same(notes: _Notes, name: str, folder: Path, mark: str) -> bool:
+    """Whether the file of an object is there already, which then is noted: what this home has put there need not be fetched.
+
+    The mark of an object of S3 that was written in one part is the MD5 of its content; any other is fetched once.
+    """
+    path = folder / _local(name)
+    try:
+        about, content = path.stat(), read_file(path)
+    except OSError:
+        return False
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != mark:
+        return False
+    notes[name] = _Noted(mark, about.st_size, about.st_mtime_ns)
+    return True
+
+
+def _is_as_noted(notes: _Notes, name: str, folder: Path, mark: str) -> bool:
+    try:
+        about = (folder / _local(name)).lstat()
+    except OSError:
+        return False
+    return notes.get(name) == _Noted(mark, about.st_size, about.st_mtime_ns)
+
+
+def _put(copy: _Copy, path: Path, content: bytes) -> None:
+    """Write an object in one step; in an object store of S3 only where there is none, or over the content that this home has."""
+    from reliability_platform.elsewhere import OvertakenError
+
+    place, target = copy.place, copy.place.path(copy.key(path))
+    if place.folder is not None:
+        write_atomically(Path(target), content)
+        return
+    if "s3" not in str(place.fs.protocol):
+        place.fs.pipe_file(target, content)
+        return
+    try:
+        place.fs.pipe_file(target, content, mode="create")
+    except OvertakenError:
+        place.fs.invalidate_cache()
+        mark, there = place.fs.info(target)["ETag"], place.fs.cat_file(target)
+        if there == content:
+            return
+        if not path.is_file() or read_file(path) != there:
+            raise
+        place.fs.pipe_file(target, content, IfMatch=mark)
+
+
+# What is where
+
+
+def _copies(settings: Settings) -> Iterator[_Copy]:
+    for name, setting in COPIES.items():
+        url = getattr(settings, setting)
+        if url is not None:
+            # Drivers must not be shared with a process that was forked from this one.
+            place = _opened(url, variable(setting), name, os.getpid())
+            yield _Copy(name, settings.home / name, settings.copies / name, place, variable(setting))
+
+
+def _copy_with(settings: Settings, path: Path) -> _Copy | None:
+    return next((one for one in _copies(settings) if path.is_relative_to(one.folder)), None)
+
+
+@lru_cache(maxsize=8)
+def _opened(url: str, setting: str, name: str, process: int) -> "Elsewhere":
+    from reliability_platform.elsewhere import Elsewhere
+
+    del process
+    return Elsewhere.open(url, setting, name)
+
+
+def _mark(about: Mapping[str, Any]) -> str:
+    """What changes with the content of an object, by whatever name its driver has it."""
+    said = next((about[key] for key in ("ETag", "etag", "LastModified", "mtime", "created") if about.get(key)), "")
+    return said.strip('"') if isinstance(said, str) else f"{said} {about.get('size')}"
+
+
+def _local(name: str) -> str:
+    """What the file of an object is called: its name, or a digest of one that no file can have."""
+    unusable = name in (".", "..") or "\0" in name or len(os.fsencode(name)) > LONGEST_NAME
+    return f"object-{hashlib.sha256(name.encode()).hexdigest()[:12]}" if unusable else name
+
+
+def _manifests_last(name: str) -> tuple[bool, str]:
+    return name.endswith(MANIFEST_SUFFIX), name
+
+
+def _day_folder(source: str, day: date) -> str:
+    return f"{source}/{DAY_FOLDER}{day.isoformat()}"
+
+
+def _known_days(settings: Settings) -> list[tuple[str, date]]:
+    """The landing days of which the home has a folder, or notes."""
+    found = set[tuple[str, date]]()
+    for source in SOURCES:
+        for copy in _copies(settings):
+            for path in (
+                *(copy.folder / source).glob(f"{DAY_FOLDER}*"),
+                *(copy.notes / source).glob(f"{DAY_FOLDER}*.json"),
+            ):
+                with suppress(ValueError):
+                    found.add((source, date.fromisoformat(path.name.removesuffix(".json").removeprefix(DAY_FOLDER))))
+    return sorted(found)
+
+
+def _words(copy: _Copy, lost: list[str]) -> str:
+    from reliability_platform.masking import shown_name  # with all that masks: most need none of it
+
+    below, _, name = lost[0].rpartition("/")
+    name = name if BATCH_NAME.fullmatch(name.partition(".")[0]) else shown_name(name)
+    more = f" and {counted(len(lost) - 1, 'other file')}" if len(lost) > 1 else ""
+    return (
+        f"The place of {copy.name} that {copy.setting} names has lost {below}/{name}{more}, which this home has: "
+        f"`reliability restore --damaged` puts it back; if it was removed on purpose, remove it from {copy.name} in the home, too."
+    )

@@ -1,0 +1,305 @@
+"""Landing in a bucket of a real object store: the same tables, nothing half seen, nothing lost with the home or the store."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from s3fs import S3FileSystem
+
+from reliability_platform.cli.main import main
+from reliability_platform.clock import utc_now
+from reliability_platform.elsewhere import Elsewhere, OvertakenError
+from reliability_platform.errors import EnvironmentUnusableError, ExitCode
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import scheduled_batches
+from reliability_platform.landing import working_copy
+from reliability_platform.landing.admission import admit
+from reliability_platform.landing.bronze import bronze_folder
+from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest
+from reliability_platform.landing.working_copy import bring_in, forget_day, learn_days, look_around, remove
+from reliability_platform.landing.writer import landing_folder, write_batch
+from reliability_platform.recovery.damaged import mend
+from reliability_platform.recovery.stores import examine_landing
+from reliability_platform.settings import Settings, load_settings
+from tests.object_store import BUCKET, KEY, SECRET, ObjectStore, object_store
+from tests.unit.broken_home import BrokenHome
+
+SOURCE, DAY = "orders", BrokenHome.DAY
+SIMULATION = Simulation(seed=3, events_per_day=400)
+BATCHES = tuple(scheduled_batches(SIMULATION, SOURCE, DAY))
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[ObjectStore]:
+    with object_store() as one:
+        yield one
+
+
+@pytest.fixture
+def bucket(store: ObjectStore, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """A place of its own in the bucket, and the keys to it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", store.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    return f"s3://{BUCKET}/{re.sub('[^a-z_0-9]', '-', request.node.name)}"
+
+
+@pytest.fixture
+def home(bucket: str, tmp_path: Path) -> Settings:
+    return with_landing_at(bucket, tmp_path / "home")
+
+
+def with_landing_at(url: str | None, home: Path) -> Settings:
+    """A home whose landing is at a URL."""
+    return load_settings(home).model_copy(update={"landing_url": url})
+
+
+def land(settings: Settings) -> None:
+    """The simulated day."""
+    for batch in BATCHES:
+        write_batch(settings, batch)
+
+
+def inside(store: ObjectStore, settings: Settings) -> dict[str, bytes]:
+    """Every object of landing, by name."""
+    root = str(settings.landing_url).removeprefix("s3://")
+    store.system.invalidate_cache()
+    found = store.system.find(root)
+    return {path.removeprefix(f"{root}/"): store.system.cat_file(path) for path in found if path != root}
+
+
+def files(settings: Settings, folder: Path) -> dict[str, bytes]:
+    """Every file of a folder, by name; not the drafts."""
+    found = sorted(one for one in folder.rglob("*") if one.is_file() and not one.name.startswith("."))
+    return {one.relative_to(folder).as_posix(): one.read_bytes() for one in found}
+
+
+def test_landing_in_a_bucket_is_what_it_is_in_a_folder(home: Settings, store: ObjectStore, tmp_path: Path) -> None:
+    """Byte for byte: the bucket, the copy of it, and the bronze that comes of it."""
+    plain = with_landing_at(None, tmp_path / "plain")
+    for settings in (plain, home):
+        land(settings)
+        bring_in(settings, SOURCE, [DAY])
+        admit(settings, SOURCE, DAY)
+    assert inside(store, home) == files(plain, plain.landing) == files(home, home.landing)
+    assert len(inside(store, home)) == 2 * len(BATCHES)
+    bronze = files(plain, bronze_folder(plain, SOURCE, DAY))
+    assert bronze and files(home, bronze_folder(home, SOURCE, DAY)) == bronze
+
+
+def test_a_home_that_is_lost_altogether_comes_back_from_the_bucket(home: Settings, tmp_path: Path) -> None:
+    land(home)
+    admit(home, SOURCE, DAY)
+    anew = with_landing_at(home.landing_url, tmp_path / "anew")
+    learn_days(anew)
+    assert [one.name for one in (anew.landing / SOURCE).iterdir()] == [f"landing_date={DAY}"]
+    bring_in(anew, SOURCE, [DAY])
+    records = admit(anew, SOURCE, DAY)
+    assert {one.status for one in records} == {"admitted"}
+    assert files(anew, bronze_folder(anew, SOURCE, DAY)) == files(home, bronze_folder(home, SOURCE, DAY))
+
+
+class Counting:
+    """The file system of a place, and what was asked of it; it dies at the n-th of some calls."""
+
+    def __init__(self, fs: Any, asked: list[str], dies_at: str = "", after: int = 0) -> None:
+        self._fs, self._asked, self._dies_at, self._after = fs, asked, dies_at, after
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._dies_at and self._asked.count(name) >= self._after:
+            raise KeyboardInterrupt
+        self._asked.append(name)
+        return getattr(self._fs, name)
+
+
+def watched(patch: pytest.MonkeyPatch, dies_at: str = "", after: int = 0) -> list[str]:
+    """What is asked of places from now on."""
+    asked: list[str] = []
+    opened = Elsewhere.open
+    working_copy._opened.cache_clear()
+
+    def watching(*words: str) -> Elsewhere:
+        place = opened(*words)
+        return replace(place, fs=Counting(place.fs, asked, dies_at, after))
+
+    patch.setattr(Elsewhere, "open", watching)
+    return asked
+
+
+def test_a_day_costs_one_listing_and_nothing_is_fetched_that_this_home_has_put_there(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = watched(monkeypatch)
+    land(home)
+    assert asked.count("pipe_file") == 2 * len(BATCHES)
+    asked.clear()
+    bring_in(home, SOURCE, [DAY])
+    bring_in(home, SOURCE, [DAY])
+    assert asked.count("ls") == 2
+    assert not {"cat", "cat_file", "info", "pipe_file"} & set(asked)
+    anew = with_landing_at(home.landing_url, tmp_path / "anew")
+    asked.clear()
+    bring_in(anew, SOURCE, [DAY])
+    bring_in(anew, SOURCE, [DAY])
+    assert (asked.count("ls"), asked.count("cat"), asked.count("cat_file")) == (2, 1, 0)
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+def test_a_home_that_dies_while_it_lands_shows_no_half_of_a_batch(
+    after: int, home: Settings, store: ObjectStore, tmp_path: Path
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        watched(patch, "pipe_file", after)
+        with pytest.raises(KeyboardInterrupt):
+            land(home)
+    working_copy._opened.cache_clear()
+    there = inside(store, home)
+    assert len(there) == after
+    for name in [one for one in there if one.endswith(MANIFEST_SUFFIX)]:
+        content = there[name.removesuffix(MANIFEST_SUFFIX) + ".parquet"]
+        assert json.loads(there[name])["checksum"] == hashlib.sha256(content).hexdigest()
+    land(home)
+    whole = with_landing_at(None, tmp_path / "whole")
+    land(whole)
+    assert inside(store, home) == files(whole, whole.landing)
+
+
+def test_what_a_producer_puts_into_the_bucket_is_seen(home: Settings, store: ObjectStore) -> None:
+    land(home)
+    other = inside(store, home)
+    root = str(home.landing_url).removeprefix("s3://")
+    yesterday = DAY - timedelta(days=1)
+    store.system.pipe(f"{root}/{SOURCE}/landing_date={yesterday}/theirs.parquet", b"no parquet")
+    store.system.pipe(f"{root}/{SOURCE}/landing_date={DAY}/folder/part-0.parquet", b"no parquet")
+    now = utc_now()
+    look_around(home, {DAY, yesterday}, now)
+    assert (landing_folder(home, SOURCE, yesterday) / "theirs.parquet").read_bytes() == b"no parquet"
+    reasons = {one.status for one in admit(home, SOURCE, DAY)}
+    assert len(admit(home, SOURCE, DAY)) == len(BATCHES) + 1
+    assert reasons == {"admitted", "refused"}
+    assert other.items() <= inside(store, home).items()
+    store.system.pipe(f"{root}/{SOURCE}/landing_date={yesterday}/more.parquet", b"more")
+    look_around(home, {DAY, yesterday}, now + timedelta(minutes=1))
+    assert not (landing_folder(home, SOURCE, yesterday) / "more.parquet").exists()
+    look_around(home, {DAY, yesterday}, now + timedelta(minutes=6))
+    assert (landing_folder(home, SOURCE, yesterday) / "more.parquet").exists()
+
+
+def test_a_file_that_was_changed_in_the_home_is_what_the_bucket_has_again(home: Settings) -> None:
+    land(home)
+    bring_in(home, SOURCE, [DAY])
+    before = files(home, home.landing)
+    first, second, *_ = sorted(one for one in landing_folder(home, SOURCE, DAY).iterdir())
+    first.write_bytes(b"spoilt")
+    second.unlink()
+    bring_in(home, SOURCE, [DAY])
+    assert files(home, home.landing) == before
+
+
+def test_what_landed_before_there_was_a_bucket_goes_up(home: Settings, store: ObjectStore) -> None:
+    before = with_landing_at(None, home.home)
+    land(before)
+    (landing_folder(home, SOURCE, DAY) / ".draft.1").write_bytes(b"half")
+    bring_in(home, SOURCE, [DAY])
+    assert inside(store, home) == files(before, before.landing)
+
+
+def test_an_object_that_vanishes_is_named_and_put_back_from_the_home(home: Settings, store: ObjectStore) -> None:
+    """What nothing else gives back is not removed here because it was removed there."""
+    land(home)
+    bring_in(home, SOURCE, [DAY])
+    whole = inside(store, home)
+    gone = f"{SOURCE}/landing_date={DAY}/{BATCHES[0].batch_id}.parquet"
+    root = str(home.landing_url).removeprefix("s3://")
+    store.system.rm_file(f"{root}/{gone}")
+    with pytest.raises(EnvironmentUnusableError) as refused:
+        bring_in(home, SOURCE, [DAY])
+    assert str(refused.value).startswith(
+        f"The place of landing that RELIABILITY_LANDING_URL names has lost {gone}, which this home has: `reliability restore"
+    )
+    assert [(one.path, one.what) for one in examine_landing(home)] == [(f"landing/{gone}", "is lost in the bucket")]
+    done = mend(home, utc_now)
+    assert "put back 1 file that a bucket had lost" in done.steps
+    assert inside(store, home) == whole
+    assert not examine_landing(home)
+
+
+def test_a_home_goes_to_another_bucket(home: Settings, store: ObjectStore) -> None:
+    land(home)
+    bring_in(home, SOURCE, [DAY])
+    moved = with_landing_at(f"{home.landing_url}-moved", home.home)
+    assert mend(moved, utc_now).steps[0] == f"put back {2 * len(BATCHES)} files that a bucket had lost"
+    assert inside(store, moved) == inside(store, home)
+
+
+def test_what_was_removed_on_purpose_is_removed_in_both(home: Settings, store: ObjectStore) -> None:
+    """As the purge does it with a file of texts that it replaces; and as the lab does with a day that lands anew."""
+    land(home)
+    bring_in(home, SOURCE, [DAY])
+    gone = landing_folder(home, SOURCE, DAY) / f"{BATCHES[0].batch_id}.parquet"
+    remove(home, gone)
+    bring_in(home, SOURCE, [DAY])
+    assert not gone.exists()
+    assert len(inside(store, home)) == 2 * len(BATCHES) - 1
+    forget_day(home, SOURCE, DAY)
+    assert inside(store, home) == {}
+
+
+def test_of_two_homes_that_land_the_same_batch_otherwise_one_is_refused(home: Settings, tmp_path: Path) -> None:
+    other = with_landing_at(home.landing_url, tmp_path / "other")
+    batch = BATCHES[0]
+    write_batch(home, batch)
+    write_batch(other, batch)  # the same bytes are no contradiction
+    changed = replace(batch, declared_rows=700)
+    write_batch(other, changed)  # over what it knows
+    with pytest.raises(OvertakenError, match="names was written to by another process just now: try again"):
+        write_batch(home, replace(batch, declared_rows=800))
+    bring_in(home, SOURCE, [DAY])
+    manifest = Manifest.read(landing_folder(home, SOURCE, DAY) / f"{batch.batch_id}{MANIFEST_SUFFIX}")
+    assert manifest.expected_rows == changed.declared_rows
+
+
+REFUSALS = {
+    "a wrong key": ({"AWS_SECRET_ACCESS_KEY": "hunter3"}, "", "names refuses access (PermissionError)"),
+    "a dead endpoint": (
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"},
+        "",
+        "names cannot be used (EndpointConnectionError)",
+    ),
+    "a missing bucket": ({}, "s3://nobody/landing", "names has no such bucket"),
+    "no driver": ({}, "nowhere://x", "RELIABILITY_LANDING_URL names a place that cannot be reached"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+def test_a_place_that_refuses_is_one_line_and_an_exit_code(
+    what: str, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is lost by it: the same command works once the place does."""
+    environment, url, words = REFUSALS[what]
+    home = tmp_path / "home"
+    SIMULATION.save(load_settings(home))
+    monkeypatch.setenv("RELIABILITY_LANDING_URL", url or bucket)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        S3FileSystem.clear_instance_cache()
+        working_copy._opened.cache_clear()
+        with pytest.raises(SystemExit) as ended:
+            main(["backfill", "--from", str(DAY), "--to", str(DAY), "--home", str(home)])
+    said = capsys.readouterr().err.strip()
+    assert ended.value.code == (ExitCode.USAGE if what == "no driver" else ExitCode.ENVIRONMENT), said
+    assert words in said
+    assert "\n" not in said
+    assert SECRET not in said and KEY not in said
+    S3FileSystem.clear_instance_cache()
+    working_copy._opened.cache_clear()
+    settings = with_landing_at(bucket, home)
+    land(settings)
+    bring_in(settings, SOURCE, [DAY])
