@@ -215,8 +215,7 @@ def _project(
             left_out.append(LeftOut(node.name, f"{NOT_BUILT} ({_reason(result)})"))
         elif why := _needs_dbt(manifest, node):
             above = [str(nodes[one].relation_name) for one in node.depends_on.nodes if one in nodes]
-            if why != ASKS:
-                above += [sources[one] for one in node.depends_on.nodes if one in sources]
+            above += [sources[one] for one in node.depends_on.nodes if one in sources]
             names = Query.of(f"{compiled[key]}\n/* {' '.join(above)} */", relations)
             models.append(replace(_model(manifest, node, names), through_dbt=why))
         else:

@@ -1,5 +1,6 @@
 """dbt in this process, on the private copy: parsed once, and each later command begins with what was parsed."""
 
+import gc
 import io
 import os
 import re
@@ -16,6 +17,7 @@ from reliability_platform.mutation.warehouses.translation import Translations
 from reliability_platform.warehouse.dbt_start import compile_when_used
 
 QUIET = ("--quiet", "--log-level=none", "--log-level-file=none", "--no-use-colors", "--no-send-anonymous-usage-stats")
+VIEW, TABLE, PLUGIN = "view", "table", "plugin"
 WITHOUT_COMMENT = re.compile(r"^\s*/\*.*?\*/", re.DOTALL)
 """The comment that dbt puts before each query."""
 
@@ -71,14 +73,34 @@ class DbtCommands:
                 executed.setdefault(str(event.data.node_info.unique_id), []).append(text)
 
         result = self._invoke(list(command), listen)
-        if result.exception is not None:
-            raise ProjectUnusableError(_reason(result, self._project, "build"))
-        return list(getattr(result.result, "results", ()) or ())
+        reason = None if result.exception is None else _reason(result, self._project, "build")
+        found = list(getattr(result.result, "results", ()) or ())
+        if not result.success:
+            # An error holds what it passed, a connection among it, and with that the database, closed to all but some files.
+            del result
+            gc.collect()
+        if reason is not None:
+            raise ProjectUnusableError(reason)
+        return found
 
     def elsewhere(self, folder: PrivateFolder) -> "DbtCommands":
         """The same project, as parsed here, with the profile and the databases of another private folder."""
         there = copy(self)
         there._common = [*self._common, *_folders(folder)]
+        return there
+
+    def for_one_mutant(self) -> "DbtCommands":
+        """The same project with tables in the place of views, which would read the clean databases when they are read from there,
+        and without plugins for sources, which would load them anew over broken rows.
+        """
+        there = copy(self)
+        there._manifest = self._manifest.deepcopy()
+        for node in there._manifest.nodes.values():
+            if str(node.config.materialized) == VIEW:
+                node.config.materialized = TABLE
+        for source in there._manifest.sources.values():
+            for meta in (source.meta, source.source_meta, source.config.meta):
+                meta.pop(PLUGIN, None)
         return there
 
     def _invoke(self, command: Sequence[str], listen: Callable[[Any], None] = lambda _: None) -> Any:

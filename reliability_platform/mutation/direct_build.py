@@ -17,7 +17,7 @@ from typing import Protocol
 import duckdb
 
 from reliability_platform.mutation.guard import confine
-from reliability_platform.mutation.project import ASKS, VIEW, Model, Project, ProjectInput
+from reliability_platform.mutation.project import VIEW, Model, Project, ProjectInput
 from reliability_platform.mutation.readings import Fingerprint, columns_of, fingerprint
 from reliability_platform.mutation.sql_text import literal, quoted
 from reliability_platform.mutation.through_dbt import ThroughDbt
@@ -29,7 +29,6 @@ BEFORE = "tables_of_before"
 CLEAN = "clean_again"
 """The database in memory with what views hold on the clean data."""
 AGAIN = "by_dbt_again"
-NOT_IN_DATABASE = "it is built by dbt itself, and the broken rows come from files"
 SHARES = 8
 """One process may use such a part of the machine's memory: there are four of them at most, and the one that has started them."""
 FAILED, WARNED = "fail", "warn"
@@ -263,13 +262,12 @@ class MutantRoom:
 
     def _build_below(self, models: Iterable[Model], built: MutantBuild) -> None:
         by_dbt: dict[str, Model] = {}
-        # dbt finds broken rows in a database alone: what can do without it when files are broken, does.
-        from_files = any("'" in relation for relation in built.changed)
         for model in models:
-            needs_dbt = model.through_dbt and not (from_files and model.through_dbt == ASKS)
             if model.query.named & built.unbuilt:
                 built.unbuilt.add(model.relation)
-            elif model.query.named & by_dbt.keys() or (needs_dbt and model.query.named & built.changed.keys()):
+            elif model.query.named & by_dbt.keys() or (
+                model.through_dbt and model.query.named & built.changed.keys()
+            ):
                 by_dbt[model.relation] = model
             elif model.query.named & built.changed.keys():
                 self._make(model, built)
@@ -277,11 +275,9 @@ class MutantRoom:
             self._make_by_dbt(list(by_dbt.values()), built)
 
     def _make_by_dbt(self, models: Sequence[Model], built: MutantBuild) -> None:
-        """All of them in one command. What they read from files is not in a database, where dbt could find it broken."""
+        """All of them in one command."""
         through = self._build.through
         assert through is not None
-        if any("'" in relation for relation in built.changed):
-            raise duckdb.NotSupportedError(f"{models[0].name}: {NOT_IN_DATABASE}")
         began = time.monotonic()
         changed = {relation: place for relation, (place, _) in built.changed.items()}
         places, failed = through.build(self.cursor, self.name, changed, models)

@@ -79,6 +79,9 @@ class Wanted:
 class Tested:
     """What came of it."""
 
+    __test__ = False
+    """pytest takes a class of that name for tests."""
+
     project: Project
     clean: CleanBuild
     inputs: tuple[tuple[ProjectInput, InputTable], ...]

@@ -10,10 +10,12 @@ import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 
 import duckdb
 
 from reliability_platform.mutation.dbt_commands import DbtCommands
+from reliability_platform.mutation.files_as_tables import reading_tables
 from reliability_platform.mutation.private_copy import PrivateFolder
 from reliability_platform.mutation.private_profile import PrivateProfile, another_copy
 from reliability_platform.mutation.project import Model
@@ -22,6 +24,8 @@ from reliability_platform.mutation.sql_text import literal, quoted
 WITHOUT = tuple(f"--exclude-resource-type={one}" for one in ("seed", "test", "unit_test"))
 MAX_REASON = 300
 BUILT = "success"
+FILES = "mutation_inputs"
+"""The schema of the private copy in which the broken rows of files are; dbt builds in that database, so it needs no other name."""
 
 
 class ThroughDbt:
@@ -31,6 +35,10 @@ class ThroughDbt:
         self._dbt, self._folder, self._profile = dbt, folder, profile
         self._alone = threading.Lock()
 
+    @cached_property
+    def _mutant(self) -> DbtCommands:
+        return self._dbt.for_one_mutant()
+
     def build(
         self, cursor: duckdb.DuckDBPyConnection, name: str, changed: Mapping[str, str], models: Sequence[Model]
     ) -> tuple[dict[str, str], dict[str, str]]:
@@ -38,11 +46,14 @@ class ThroughDbt:
         to the cursor, and the names of those that failed → why. `forget` removes it all.
         """
         there, copied = another_copy(self._folder, self._profile, name)
+        files = {one: f"{FILES}.files_{at}" for at, one in enumerate(one for one in changed if "'" in one)}
+        main = quoted(next(iter(copied)))
         for relation, place in changed.items():
-            _put(cursor, copied, f"{name}_written", relation, place)
-        with self._alone:
-            names = sorted({one.name for one in models})
-            results = self._dbt.elsewhere(there).results("build", "--full-refresh", "--select", *names, *WITHOUT)
+            in_copy = f'{main}.{".".join(map(quoted, files[relation].split(".")))}' if relation in files else relation
+            _put(cursor, copied, f"{name}_written", in_copy, place)
+        names = sorted({one.name for one in models})
+        with self._alone, reading_tables(files):
+            results = self._mutant.elsewhere(there).results("build", "--full-refresh", "--select", *names, *WITHOUT)
         status = {one.node.unique_id: one for one in results}
         failed = {}
         for model in models:
@@ -78,6 +89,7 @@ def _put(
     cursor.execute(f"attach {literal(str(copied[catalog]))} as {quoted(alias)}")
     try:
         target = ".".join(map(quoted, (alias, schema, identifier)))
+        cursor.execute(f"create schema if not exists {quoted(alias)}.{quoted(schema)}")
         for kind in ("view", "table"):
             with suppress(duckdb.CatalogException):  # it is of the other kind
                 cursor.execute(f"drop {kind} if exists {target}")
