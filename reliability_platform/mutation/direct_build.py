@@ -265,9 +265,7 @@ class MutantRoom:
         for model in models:
             if model.query.named & built.unbuilt:
                 built.unbuilt.add(model.relation)
-            elif model.query.named & by_dbt.keys() or (
-                model.through_dbt and model.query.named & built.changed.keys()
-            ):
+            elif model.query.named & by_dbt.keys() or (model.through_dbt and model.query.named & built.changed.keys()):
                 by_dbt[model.relation] = model
             elif model.query.named & built.changed.keys():
                 self._make(model, built)

@@ -49,7 +49,7 @@ class ThroughDbt:
         files = {one: f"{FILES}.files_{at}" for at, one in enumerate(one for one in changed if "'" in one)}
         main = quoted(next(iter(copied)))
         for relation, place in changed.items():
-            in_copy = f'{main}.{".".join(map(quoted, files[relation].split(".")))}' if relation in files else relation
+            in_copy = f"{main}.{'.'.join(map(quoted, files[relation].split('.')))}" if relation in files else relation
             _put(cursor, copied, f"{name}_written", in_copy, place)
         names = sorted({one.name for one in models})
         with self._alone, reading_tables(files):
