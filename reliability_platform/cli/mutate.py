@@ -40,6 +40,10 @@ def _variables(_: click.Context, parameter: click.Parameter, given: tuple[str, .
     help="What the project is written for, where no profile says so: snowflake, bigquery, redshift, ….",
 )  # fmt: skip
 @click.option(
+    "--native", is_flag=True,
+    help="Build in the warehouse of the profile itself (postgres), in schemas of the run's own that are dropped afterwards.",
+)  # fmt: skip
+@click.option(
     "--inputs", type=FOLDER,
     help="A folder of files for tables of sources, as source.table.csv (or parquet, json), and in the place of seeds.",
 )  # fmt: skip
@@ -95,6 +99,7 @@ def mutate(
     profile: str | None,
     target: str | None,
     warehouse: str | None,
+    native: bool,
     inputs: Path | None,
     most_rows: int,
     reads: tuple[Path, ...],
@@ -132,10 +137,15 @@ def mutate(
     from reliability_platform.mutation.text_report import text_report
     from reliability_platform.mutation.yml_edit import write as write_edits
 
+    if native and (warehouse or inputs or soda or gx):
+        raise click.UsageError(
+            "--native asks the warehouse of the profile: leave out --warehouse, --inputs, --soda and --gx."
+        )
     wanted = Wanted(
         project,
         ProfileChoice(profiles_dir, profile, target, warehouse),
         variables,
+        native=native,
         inputs=inputs,
         most_rows=most_rows,
         reads=reads,

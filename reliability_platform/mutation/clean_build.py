@@ -56,6 +56,8 @@ class CleanBuild:
 def build_clean(dbt: DbtCommands, profile: PrivateProfile, folder: Path) -> CleanBuild:
     """Build the project on the private copy. Raises `ProjectUnusableError` if dbt cannot, or nothing of it builds."""
     manifest = dbt.parse()
+    if dbt.native is not None:
+        dbt.native.begin(manifest)
     given = _make_room_for_inputs(dbt, manifest, profile)
     rendered = _source_relations(dbt, manifest)
     _allow_files(dbt, manifest, profile, folder, rendered.values())
@@ -63,7 +65,9 @@ def build_clean(dbt: DbtCommands, profile: PrivateProfile, folder: Path) -> Clea
     if any(str(node.resource_type) == "seed" for node in manifest.nodes.values()):
         results |= _by_key(dbt.results("seed"))
     load(given, profile)
-    if dbt.most_rows is not None:
+    if dbt.native is not None:
+        dbt.native.take_seeds(manifest)
+    elif dbt.most_rows is not None:
         dbt.notes += sample_inputs(_tables_of_inputs(manifest, rendered), profile, dbt.most_rows, dbt.seed)
     # Built anew, whatever the user's database holds of them: what was there before cannot be built again from inputs.
     _drop_snapshots(manifest, profile)
@@ -72,7 +76,8 @@ def build_clean(dbt: DbtCommands, profile: PrivateProfile, folder: Path) -> Clea
     results |= _by_key(dbt.results("build", "--full-refresh", *without, executed=executed))
     ran = _by_key(dbt.results("test", "--exclude-resource-type=unit_test"))
     tested = {key: one for key, one in ran.items() if str(one.node.resource_type) == "test"}  # hooks are results, too
-    project, relations = _project(manifest, results, tested, rendered, executed, dbt.translations)
+    asking = {} if dbt.native is not None else _by_dbt(manifest)
+    project, relations = _project(manifest, results, tested, rendered, executed, dbt.translations, asking)
     if not project.models:
         first = min(project.left_out, key=lambda one: (NOT_RUN in one.why, NOT_BUILT not in one.why), default=None)
         why = "" if first is None else f" The first reason: {first.name}: {first.why}."
@@ -195,6 +200,7 @@ def _project(
     sources: dict[str, str],
     executed: dict[str, list[str]],
     translations: Translations | None,
+    by_dbt: dict[str, str],
 ) -> tuple[Project, frozenset[str]]:
     nodes = {
         key: node for key, node in manifest.nodes.items() if str(node.resource_type) in ("model", "snapshot", "seed")
@@ -213,7 +219,7 @@ def _project(
             continue
         if result is None or str(result.status) != BUILT:
             left_out.append(LeftOut(node.name, f"{NOT_BUILT} ({_reason(result)})"))
-        elif why := _needs_dbt(manifest, node):
+        elif why := by_dbt.get(key, ""):
             above = [str(nodes[one].relation_name) for one in node.depends_on.nodes if one in nodes]
             above += [sources[one] for one in node.depends_on.nodes if one in sources]
             names = Query.of(f"{compiled[key]}\n/* {' '.join(above)} */", relations)
@@ -270,6 +276,11 @@ def freshness_tests(source: Any, relation: str) -> Iterable[DataTest]:
             column=str(source.loaded_at_field),
             path=source.original_file_path,
         )
+
+
+def _by_dbt(manifest: Any) -> dict[str, str]:
+    """Keys of the models that dbt itself has to build → why."""
+    return {key: why for key, node in manifest.nodes.items() if (why := _needs_dbt(manifest, node))}
 
 
 def _needs_dbt(manifest: Any, node: Any) -> str:

@@ -25,7 +25,7 @@ class ValueKind(StrEnum):
 
 
 KINDS: tuple[tuple[ValueKind, str], ...] = (
-    (ValueKind.NUMBER, r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|DECIMAL.*"),
+    (ValueKind.NUMBER, r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE( PRECISION)?|FLOAT|REAL|(DECIMAL|NUMERIC).*"),
     (ValueKind.TEXT, r"VARCHAR|ENUM.*"),
     (ValueKind.TIME, r"DATE|TIMESTAMP.*"),
     (ValueKind.BOOLEAN, r"BOOLEAN"),
@@ -138,5 +138,5 @@ def _row(connection: duckdb.DuckDBPyConnection, query: str) -> list[int]:
 
 
 def kind_of(type_name: str) -> ValueKind:
-    """What a value of a type of DuckDB is."""
+    """What a value of a type is: DuckDB's, or a number of a server's."""
     return next((kind for kind, pattern in KINDS if re.fullmatch(pattern, type_name)), ValueKind.OTHER)

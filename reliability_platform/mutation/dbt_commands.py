@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reliability_platform.mutation.errors import ProjectUnusableError
 from reliability_platform.mutation.private_copy import PrivateFolder
 from reliability_platform.mutation.private_profile import PrivateProfile
 from reliability_platform.mutation.warehouses.translation import Translations
 from reliability_platform.warehouse.dbt_start import compile_when_used
+
+if TYPE_CHECKING:
+    from reliability_platform.mutation.servers.native_run import NativeRun
 
 QUIET = ("--quiet", "--log-level=none", "--log-level-file=none", "--no-use-colors", "--no-send-anonymous-usage-stats")
 VIEW, TABLE, PLUGIN = "view", "table", "plugin"
@@ -36,8 +39,10 @@ class DbtCommands:
         inputs: Path | None = None,
         most_rows: int | None = None,
         seed: int = 0,
+        native: "NativeRun | None" = None,
     ) -> None:
         self.translations = translations
+        self.native = native
         self.folder = folder
         self.inputs = inputs
         self.most_rows, self.seed = most_rows, seed

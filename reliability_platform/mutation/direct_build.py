@@ -12,13 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import duckdb
 
+from reliability_platform.mutation.errors import ServerInterruptedError, ServerStatementError
 from reliability_platform.mutation.guard import confine
 from reliability_platform.mutation.project import VIEW, Model, Project, ProjectInput
-from reliability_platform.mutation.readings import Fingerprint, columns_of, fingerprint
+from reliability_platform.mutation.readings import Fingerprint, TableChange, columns_of, compare, fingerprint
 from reliability_platform.mutation.sql_text import literal, quoted
 from reliability_platform.mutation.through_dbt import ThroughDbt
 
@@ -33,6 +34,9 @@ SHARES = 8
 """One process may use such a part of the machine's memory: there are four of them at most, and the one that has started them."""
 FAILED, WARNED = "fail", "warn"
 DuckDBError = duckdb.Error
+REFUSED = (duckdb.Error, ServerStatementError)
+"""What a statement that cannot run raises, wherever models are built."""
+INTERRUPTED = (duckdb.InterruptException, ServerInterruptedError)
 
 
 def _memory() -> int:
@@ -133,6 +137,14 @@ class DirectBuild:
             cursor.execute(f"detach {quoted(name)}")
             cursor.close()
 
+    @contextmanager
+    def clean_room(self) -> Iterator["MutantRoom"]:
+        """The room of the clean build; what it holds stays for those that follow."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"attach ':memory:' as {quoted(CLEAN)}")
+            cursor.execute(f"use {quoted(self.catalogs[0])}")
+            yield MutantRoom(self, cursor, CLEAN)
+
     def settle(self) -> tuple[dict[str, str], dict[str, str]]:
         """Build everything once from the clean inputs, hold it against what dbt has built, and remember it.
 
@@ -142,18 +154,14 @@ class DirectBuild:
         wrong_models, wrong_tests = {}, {}
         self._read_in = {name: place for name, place in self._read_in.items() if not place.startswith(quoted(CLEAN))}
         self.connection.execute(f"detach database if exists {quoted(CLEAN)}")
-        cursor = self.connection.cursor()
-        cursor.execute(f"attach ':memory:' as {quoted(CLEAN)}")
-        cursor.execute(f"use {quoted(self.catalogs[0])}")
-        with cursor:
-            self._settle_by_dbt(cursor)
-            room = MutantRoom(self, cursor, CLEAN)
+        with self.clean_room() as room:
+            self._settle_by_dbt(room.cursor)
             built = room.build_all(self.project.models)
             by_relation = {one.relation: one for one in self.project.models}
             for relation, (_, now) in built.changed.items():
                 try:
-                    before = fingerprint(cursor, relation)
-                except DuckDBError as error:
+                    before = room.fingerprint(relation)
+                except REFUSED as error:
                     wrong_models[by_relation[relation].key] = f"it cannot be read ({first_line(error)})"
                     continue
                 unlike = before.unlike(now)
@@ -161,8 +169,8 @@ class DirectBuild:
                     model = by_relation[relation]
                     wrong_models[model.key] = f"its compiled query does not give what dbt builds ({model.materialized})"
                 self.unstable[relation] = unlike
-                self.clean[relation] = fingerprint(cursor, built.changed[relation][0], unlike)
-            self._keep_views(cursor, built)
+                self.clean[relation] = room.fingerprint(built.changed[relation][0], unlike)
+            self.keep_views(room.cursor, built)
             for model in self.project.models:
                 if model.relation in built.unbuilt:
                     why = built.broken.get(model.name, "a model above it is left out")
@@ -184,7 +192,7 @@ class DirectBuild:
             self.clean[relation] = fingerprint(cursor, relation, self.unstable[relation])
         self.through.forget(cursor, AGAIN)
 
-    def _keep_views(self, cursor: duckdb.DuckDBPyConnection, built: MutantBuild) -> None:
+    def keep_views(self, cursor: duckdb.DuckDBPyConnection, built: MutantBuild) -> None:
         """Let views be read as the tables that were made of them: a chain of views is not computed anew by each who reads it."""
         views = {one.relation for one in self.project.models if one.materialized == VIEW}
         for relation, (place, _) in built.changed.items():
@@ -227,7 +235,7 @@ class MutantRoom:
     def breaks(self, given: ProjectInput, sql: str) -> MutantBuild:
         """Put broken rows in the place of an input, build what lies below, and run the tests of what has changed."""
         built = MutantBuild()
-        self._replace(given, sql, built)
+        self.replace_input(given, sql, built)
         self._build_below(self._build.project.downstream(given.relation), built)
         self._test(built)
         return built
@@ -238,7 +246,7 @@ class MutantRoom:
         """
         built, wanted = MutantBuild(), set[str]()
         for given, sql in earlier.items():
-            self._replace(given, sql, built)
+            self.replace_input(given, sql, built)
         for model in reversed(self._build.project.models):
             if model.grows or model.relation in wanted:
                 wanted |= {model.relation} | model.query.named
@@ -248,14 +256,15 @@ class MutantRoom:
         for model in growing:
             if model.relation not in built.changed and model.relation not in built.unbuilt:
                 self.cursor.execute(
-                    f"create table {self._place(model.schema, model.identifier)} as from {model.relation}"
+                    f"create table {self.place(model.schema, model.identifier)} as from {model.relation}"
                 )
         above = "a model above it is not built from the earlier rows"
         return {one.key: built.broken.get(one.name, above) for one in growing if one.relation in built.unbuilt}
 
-    def _replace(self, given: ProjectInput, sql: str, built: MutantBuild) -> None:
+    def replace_input(self, given: ProjectInput, sql: str, built: MutantBuild) -> None:
+        """Let the rows of a query be in the place of an input."""
         identifier = given.relation.rpartition(".")[2].strip('"') if "'" not in given.relation else "files"
-        place = self._place("input", identifier)
+        place = self._place_here("input", identifier)
         self.cursor.execute(f"create table {place} as {sql}")
         self._instead[given.relation] = place
         built.changed[given.relation] = (place, fingerprint(self.cursor, place))
@@ -299,12 +308,46 @@ class MutantRoom:
         self._test(built)
         return built
 
-    def _place(self, schema: str, identifier: str) -> str:
+    def place(self, schema: str, identifier: str) -> str:
+        """Where a model of the mutant's own is to be."""
+        return self._place_here(schema, identifier)
+
+    def _place_here(self, schema: str, identifier: str) -> str:
         self.cursor.execute(f"create schema if not exists {quoted(self.name)}.{quoted(schema)}")
         return f"{quoted(self.name)}.{quoted(schema)}.{quoted(identifier)}"
 
+    def create(self, model: Model, place: str, query: str) -> None:
+        """Build one model as a table."""
+        del model
+        self.cursor.execute(f"create table {place} as {query}")
+
+    def drop(self, place: str) -> None:
+        """Remove what turned out to be what it was."""
+        self.cursor.execute(f"drop table {place}")
+
+    def row(self, query: str) -> Sequence[Any]:
+        """The first row of a query that has one."""
+        return self.cursor.execute(query).fetchone() or ()
+
+    def fingerprint(self, place: str, without: Iterable[str] = ()) -> Fingerprint:
+        """What a table holds."""
+        return fingerprint(self.cursor, place, without)
+
+    def compare(
+        self,
+        about: tuple[str, tuple[str, ...]],
+        relations: tuple[str, str],
+        fingerprints: tuple[Fingerprint, Fingerprint],
+    ) -> TableChange:
+        """A clean table and a changed one (`readings.compare`)."""
+        return compare(self.row, about, relations, fingerprints)
+
+    def interrupt(self) -> None:
+        """End what runs. Called by another thread."""
+        self.cursor.interrupt()
+
     def _make(self, model: Model, built: MutantBuild) -> None:
-        place, query = self._place(model.schema, model.identifier), model.query.reading(self._instead)
+        place, query = self.place(model.schema, model.identifier), model.query.reading(self._instead)
         try:
             definition = self._build.definition(model)
             if model.replay:
@@ -313,16 +356,16 @@ class MutantRoom:
                 self._make_by_contract(model, place, query, definition)
             else:
                 # A view too: its tests and all that is below it read it once more each.
-                self.cursor.execute(f"create table {place} as {query}")
-            now = fingerprint(self.cursor, place, self._build.unstable.get(model.relation, ()))
-        except duckdb.InterruptException:
+                self.create(model, place, query)
+            now = self.fingerprint(place, self._build.unstable.get(model.relation, ()))
+        except INTERRUPTED:
             raise
-        except DuckDBError as error:
+        except REFUSED as error:
             built.broken[model.name] = first_line(error)
             built.unbuilt.add(model.relation)
             return
         if now == self._build.clean.get(model.relation):
-            self.cursor.execute(f"drop table {place}")
+            self.drop(place)
         else:
             self._instead[model.relation] = place
             built.changed[model.relation] = (place, now)
@@ -354,13 +397,12 @@ class MutantRoom:
             if test.query.named & built.unbuilt:
                 continue
             try:
-                found = self.cursor.execute(test.sql.reading(self._instead)).fetchone()
-            except duckdb.InterruptException:
+                found = self.row(test.sql.reading(self._instead))
+            except INTERRUPTED:
                 raise
-            except DuckDBError as error:
+            except REFUSED as error:
                 built.broken[test.name] = first_line(error)
                 continue
-            assert found is not None
             _, warns, fails = found
             if fails and test.severity == "ERROR":
                 built.noticed[test.key] = FAILED

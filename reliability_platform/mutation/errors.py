@@ -17,3 +17,11 @@ class NoInputsError(UsageError):
 
 class NoProjectError(UsageError):
     """There is no dbt project where one was named."""
+
+
+class ServerStatementError(Exception):
+    """A statement that the server of a project refuses, or that fails there. Met by the mutant, not by the user."""
+
+
+class ServerInterruptedError(ServerStatementError):
+    """A statement that was ended since its time was over."""

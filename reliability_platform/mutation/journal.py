@@ -16,9 +16,12 @@ from typing import IO, Any
 from reliability_platform.mutation.direct_build import DirectBuild
 from reliability_platform.mutation.mutants import Mutant
 from reliability_platform.mutation.readings import SumChange, TableChange
+from reliability_platform.mutation.servers.run_schemas import PREFIX
 from reliability_platform.mutation.trial import MutantOutcome, MutantStatus
 
 TEMPORARY_NAME = re.compile(r"(?<=__dbt_tmp)\d+")
+RUN = re.compile(rf"(?<={PREFIX})[0-9a-f]{{8}}")
+"""In the names of the schemas of a run in a server: another one the next time."""
 
 
 def default_folder() -> Path:
@@ -105,7 +108,7 @@ def _digest(builds: Sequence[DirectBuild], mutants: Sequence[Mutant], watched: I
     )
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(repr(part).encode())
+        digest.update(RUN.sub("", repr(part)).encode())
     return digest.hexdigest()[:32]
 
 

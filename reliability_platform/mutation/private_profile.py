@@ -49,6 +49,8 @@ class PrivateProfile:
     """What the project is written for: `duckdb`, or the warehouse whose adapter DuckDB stands in for."""
     notes: tuple[str, ...]
     """What is otherwise than the project says, for people."""
+    is_native: bool = False
+    """Whether the project is built in its own warehouse: `catalogs` hold copies of its inputs alone then."""
 
     def catalog(self, name: str) -> Path:
         """The copy that SQL knows under a name. Raises `ProjectUnusableError`."""
@@ -119,9 +121,7 @@ def make_private(
         **({"attach": attached} if attached else {}),
     }
     (folder.path / "external").mkdir(exist_ok=True)
-    written = folder.profiles / "profiles.yml"
-    written.touch(mode=0o600)
-    written.write_text(yaml.safe_dump({name: {"target": target, "outputs": {target: private}}}), encoding="utf-8")
+    written = _written(folder, name, target, private)
     catalogs = {database.stem: database, **{str(one["alias"]): Path(one["path"]) for one in attached}}
     extensions = tuple(
         str(one["name"] if isinstance(one, dict) else one) for one in output.get("extensions") or () if one
@@ -129,8 +129,32 @@ def make_private(
     return PrivateProfile(name, target, written, catalogs, extensions, tuple(originals), warehouse, tuple(notes))
 
 
+def make_native(
+    project: Path, choice: ProfileChoice, folder: PrivateFolder, beside: Path | None = None
+) -> PrivateProfile:
+    """Write a profile as the project's own, with nothing of it read but its kind. Raises `ProjectUnusableError` where there is none."""
+    declared = project_file(project)
+    name = choice.profile or str(declared.get("profile") or declared["name"])
+    looked_in = _profiles_folder(beside or project, choice)
+    target, output, kind, lack = _declared_output(looked_in, name, choice, whole=True)
+    if lack:
+        raise ProjectUnusableError(
+            f"There is no profile {name!r} in {looked_in}: --native needs that of the warehouse, name its folder with --profiles-dir."
+        )
+    return PrivateProfile(name, target, _written(folder, name, target, output), {}, (), (), kind, (), is_native=True)
+
+
+def _written(folder: PrivateFolder, name: str, target: str, output: Mapping[str, Any]) -> Path:
+    written = folder.profiles / "profiles.yml"
+    written.touch(mode=0o600)
+    written.write_text(yaml.safe_dump({name: {"target": target, "outputs": {target: output}}}), encoding="utf-8")
+    return written
+
+
 def allow_reading(profile: PrivateProfile, folders: Sequence[str], files: Sequence[str]) -> None:
     """Let the project open these folders and files too: what its models and sources read beside its databases."""
+    if profile.is_native:
+        return
     content = yaml.safe_load(profile.file.read_text(encoding="utf-8"))
     guard = content[profile.name]["outputs"][profile.target]["plugins"][-1]["config"]
     guard["folders"] += folders
@@ -180,6 +204,8 @@ def attached(catalogs: Mapping[str, Path]) -> Iterator[duckdb.DuckDBPyConnection
 
 def may_open(profile: PrivateProfile) -> tuple[list[str], list[str]]:
     """The folders and the files that the project may open."""
+    if profile.is_native:
+        return [str(profile.file.parent.parent)], []
     content = yaml.safe_load(profile.file.read_text(encoding="utf-8"))
     guard = content[profile.name]["outputs"][profile.target]["plugins"][-1]["config"]
     return guard["folders"], guard["files"]
@@ -192,8 +218,10 @@ def _profiles_folder(project: Path, choice: ProfileChoice) -> Path:
     return project if (project / "profiles.yml").exists() else Path.home() / ".dbt"
 
 
-def _declared_output(folder: Path, name: str, choice: ProfileChoice) -> tuple[str, dict[str, Any], str, str]:
-    """The target of the profile as it is written, its kind of warehouse, and what is lacking, for people."""
+def _declared_output(
+    folder: Path, name: str, choice: ProfileChoice, *, whole: bool = False
+) -> tuple[str, dict[str, Any], str, str]:
+    """The target of the profile as it is written, its kind of warehouse, and what is lacking, for people; `whole`, whatever it is for."""
     written_for = choice.warehouse or DUCKDB
     none = f"no profile {name!r} was found: the project is built in an empty DuckDB, from its seeds and --inputs"
     nothing: tuple[str, dict[str, Any], str, str] = "dev", {"schema": "main"}, written_for, none
@@ -215,7 +243,7 @@ def _declared_output(folder: Path, name: str, choice: ProfileChoice) -> tuple[st
             f"The profile {name!r} has no target {chosen!r}: choose one of {', '.join(sorted(map(str, outputs)))} with --target."
         )
     kind = choice.warehouse or _rendered(str(output.get("type")))
-    if kind != DUCKDB:
+    if kind != DUCKDB and not whole:
         # Nothing else of it is looked at: no secret, and no name of a host.
         kept = {"schema": output.get("schema") or output.get("dataset") or "main"}
         return (

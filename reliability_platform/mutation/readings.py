@@ -1,7 +1,8 @@
 """What a table holds: a fingerprint that tells any change, and what a consumer sees of one."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
@@ -38,15 +39,25 @@ def columns_of(cursor: duckdb.DuckDBPyConnection, relation: str) -> tuple[tuple[
 
 def fingerprint(cursor: duckdb.DuckDBPyConnection, relation: str, without: Iterable[str] = ()) -> Fingerprint:
     """Read all of a table once; `without` some columns, which are others each time they are built."""
-    columns = tuple(one for one in columns_of(cursor, relation) if one[0] not in without)
+    columns = [one for one in columns_of(cursor, relation) if one[0] not in without]
     values = [
         f"round({quoted(name)}, {DECIMALS})" if kind in ("DOUBLE", "FLOAT") else quoted(name) for name, kind in columns
     ]
-    hashes = [f"sum(hash({one})::hugeint)" for one in ([", ".join(values)] if values else []) + values]
-    found = cursor.execute(f"select {', '.join(['count(*)', *hashes])} from {relation}").fetchone()
-    assert found is not None
+    return read_fingerprint(_rows_of(cursor), relation, columns, values, lambda one: f"hash({', '.join(one)})::hugeint")
+
+
+def read_fingerprint(
+    row: "Row",
+    relation: str,
+    columns: Sequence[tuple[str, str]],
+    values: Sequence[str],
+    hashed: Callable[[Sequence[str]], str],
+) -> Fingerprint:
+    """In any SQL. `values` are what of each column is told apart, `hashed` makes a number of some of them."""
+    hashes = [f"sum({hashed(one)})" for one in ([values] if values else []) + [[each] for each in values]]
+    found = row(f"select {', '.join(['count(*)', *hashes])} from {relation}")
     rows, content, *each = (int(one or 0) for one in (*found, 0))
-    return Fingerprint(rows, columns, content, tuple(each[: len(columns)]))
+    return Fingerprint(rows, tuple(columns), content, tuple(each[: len(columns)]))
 
 
 def is_summed(name: str, type_name: str) -> bool:
@@ -100,24 +111,24 @@ class TableChange:
 
 
 def compare(
-    cursor: duckdb.DuckDBPyConnection,
+    row: "Row",
     about: tuple[str, tuple[str, ...]],
     relations: tuple[str, str],
     fingerprints: tuple[Fingerprint, Fingerprint],
+    value: Callable[[str], str] = quoted,
 ) -> TableChange:
-    """A clean table and a changed one. `about` is the model with its consumers; pairs are (clean, changed)."""
+    """A clean table and a changed one. `about` is the model with its consumers; pairs are (clean, changed); `value` makes of a
+    column's name what can be compared.
+    """
     (clean, changed), (before, after) = relations, fingerprints
     unlike = before.unlike(after)
     both = [one for one in before.columns if one in after.columns]
-    names = ", ".join(quoted(name) for name, _ in both)
-    differing = (
-        _one(cursor, f"select count(*) from (select {names} from {changed} except all select {names} from {clean})")
-        if both
-        else [after.rows]
-    )
+    names = ", ".join(value(name) for name, _ in both)
+    others = f"(select {names} from {changed} except all select {names} from {clean}) as others"
+    differing = row(f"select count(*) from {others}") if both else [after.rows]
     numbers = [name for name, kind in both if name in unlike and is_summed(name, kind)]
-    sums = ", ".join(f"sum({quoted(name)})::double" for name in numbers)
-    pairs = [_one(cursor, f"select {sums} from {one}") if numbers else [] for one in (clean, changed)]
+    sums = ", ".join(f"sum({quoted(name)})::double precision" for name in numbers)
+    pairs = [row(f"select {sums} from {one}") if numbers else [] for one in (clean, changed)]
     measures = (SumChange(name, was, now) for name, was, now in zip(numbers, *pairs, strict=True))
     return TableChange(
         model=about[0],
@@ -130,7 +141,9 @@ def compare(
     )
 
 
-def _one(cursor: duckdb.DuckDBPyConnection, query: str) -> list[float | None]:
-    found = cursor.execute(query).fetchone()
-    assert found is not None
-    return list(found)
+Row = Callable[[str], Sequence[Any]]
+"""Asks for the first row of a query that has one."""
+
+
+def _rows_of(cursor: duckdb.DuckDBPyConnection) -> Row:
+    return lambda query: cursor.execute(query).fetchone() or ()

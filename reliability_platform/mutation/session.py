@@ -24,12 +24,14 @@ from reliability_platform.mutation.private_profile import (
     PrivateProfile,
     ProfileChoice,
     allow_reading,
+    make_native,
     make_private,
     may_open,
 )
 from reliability_platform.mutation.project import LeftOut, Project, ProjectInput
 from reliability_platform.mutation.proposals import ProposedTest, propose
 from reliability_platform.mutation.score import Killable, Score
+from reliability_platform.mutation.servers.native_run import NativeRun, native_run, refuse_unknown
 from reliability_platform.mutation.suites.expectations import expectations
 from reliability_platform.mutation.suites.soda_checks import SodaChecks
 from reliability_platform.mutation.through_dbt import ThroughDbt
@@ -71,6 +73,8 @@ class Wanted:
     soda_variables: tuple[tuple[str, str], ...] = ()
     gx: Path | None = None
     """A folder with suites of Great Expectations, whose expectations count as tests."""
+    native: bool = False
+    """Whether the project is built in the warehouse of its profile."""
     beside: Path | None = None
     """The folder that relative paths are relative to, where it is not the project's: of a copy, the original."""
 
@@ -131,12 +135,13 @@ def mutate(wanted: Wanted, tell: Tell = unheard, progress: Progress = unheard) -
     )
     # As if dbt had been called there: relative paths in models and views are relative to where it is called.
     with private_folder() as private, called_in(beside):
-        profile = make_private(folder, wanted.profile, private, beside)
+        make = make_native if wanted.native else make_private
+        profile = make(folder, wanted.profile, private, beside)
         untouched = Untouched.seen(beside, *profile.originals)
         try:
             tell("Building the project once on a private copy of its data")
             allow_reading(profile, [str(one.resolve()) for one in wanted.reads], [])
-            with _speaking(profile, private) as translations:
+            with _speaking(profile, private) as translations, _native(wanted, profile, private) as native:
                 dbt = DbtCommands(
                     folder,
                     private,
@@ -147,9 +152,11 @@ def mutate(wanted: Wanted, tell: Tell = unheard, progress: Progress = unheard) -
                     wanted.inputs,
                     wanted.most_rows,
                     wanted.seed,
+                    native,
                 )
                 clean = build_clean(dbt, profile, beside)
-                profile = replace(profile, notes=(*profile.notes, *dbt.notes))
+                said = native.notes if native is not None else []
+                profile = replace(profile, notes=(*profile.notes, *dbt.notes, *said))
                 return _tested(wanted, private, profile, dbt, clean, tell, progress)
         finally:
             _refuse_touched(untouched)
@@ -157,7 +164,19 @@ def mutate(wanted: Wanted, tell: Tell = unheard, progress: Progress = unheard) -
 
 def _speaking(profile: PrivateProfile, private: PrivateFolder) -> AbstractContextManager[Translations | None]:
     """What dbt needs for a project that is written for another warehouse."""
-    return nullcontext() if profile.warehouse == DUCKDB else stood_in(profile.warehouse, private.path)
+    return (
+        nullcontext() if profile.warehouse == DUCKDB or profile.is_native else stood_in(profile.warehouse, private.path)
+    )
+
+
+def _native(
+    wanted: Wanted, profile: PrivateProfile, private: PrivateFolder
+) -> AbstractContextManager[NativeRun | None]:
+    """What a project has in its own warehouse, where it is built there."""
+    if not profile.is_native:
+        return nullcontext()
+    refuse_unknown(profile.warehouse)
+    return native_run(private, profile, wanted.most_rows, wanted.seed)
 
 
 def _tested(
@@ -169,13 +188,18 @@ def _tested(
     tell: Tell,
     progress: Progress,
 ) -> Tested:
-    build = DirectBuild(clean.project, profile.catalogs, profile.extensions, private.path)
+    native = dbt.native
+    build = (
+        DirectBuild(clean.project, profile.catalogs, profile.extensions, private.path)
+        if native is None
+        else native.build(clean.project)
+    )
     with build.connection:
         unread = build.read_in(*may_open(profile))
         began = time.monotonic()
-        build.through = ThroughDbt(dbt, private, profile)
+        build.through = ThroughDbt(dbt, private, profile) if native is None else None
         wrong_models, wrong_tests = build.settle()
-        if wrong_models:
+        if wrong_models and native is None:
             # What does not run by itself, or gives something else, dbt builds; what only lies below it is tried again.
             build.project = clean.project.through_dbt(clean.project.first_of(wrong_models))
             wrong_models, wrong_tests = build.settle()
@@ -252,6 +276,8 @@ def _next_run(
     growing = [one for one in build.project.models if one.grows]
     if not growing:
         return None, ()
+    if profile.is_native:
+        return None, (LeftOut("the increment", "it is judged where DuckDB builds the project, without --native"),)
     tell(f"Building the increment of {counted(len(growing), 'model')} on another private copy")
     try:
         following = next_run(dbt, private, profile, clean, build, inputs, seed)

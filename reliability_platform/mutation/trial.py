@@ -8,12 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-import duckdb
-
 from reliability_platform.mutation.candidates import CandidateTest, would_fail
-from reliability_platform.mutation.direct_build import DirectBuild, DuckDBError, MutantBuild, MutantRoom, first_line
+from reliability_platform.mutation.direct_build import (
+    INTERRUPTED,
+    REFUSED,
+    DirectBuild,
+    MutantBuild,
+    MutantRoom,
+    first_line,
+)
 from reliability_platform.mutation.mutants import INCREMENT, Mutant
-from reliability_platform.mutation.readings import TableChange, compare
+from reliability_platform.mutation.readings import TableChange
 
 
 class MutantStatus(StrEnum):
@@ -63,10 +68,19 @@ def judge(build: DirectBuild, room: MutantRoom, mutant: Mutant, watch: Sequence[
     """Break, build, test, compare; of a survivor, see which of the tests that there could be would have noticed it."""
     began = time.monotonic()
     try:
-        built = room.breaks(mutant.input, mutant.sql)
-    except duckdb.InterruptException:
+        return _judged(build, room, mutant, watch, began)
+    except INTERRUPTED:
         return MutantOutcome(mutant, MutantStatus.TIMED_OUT, seconds=time.monotonic() - began)
-    except DuckDBError as error:
+
+
+def _judged(
+    build: DirectBuild, room: MutantRoom, mutant: Mutant, watch: Sequence[CandidateTest], began: float
+) -> MutantOutcome:
+    try:
+        built = room.breaks(mutant.input, mutant.sql)
+    except INTERRUPTED:
+        raise
+    except REFUSED as error:
         return MutantOutcome(mutant, MutantStatus.IMPOSSIBLE, why=first_line(error), seconds=time.monotonic() - began)
     named = {one.relation: one.name for one in build.project.models}
     models = tuple(named[one] for one in built.changed if one in named)
@@ -92,8 +106,7 @@ def judge(build: DirectBuild, room: MutantRoom, mutant: Mutant, watch: Sequence[
 def _read_otherwise(build: DirectBuild, room: MutantRoom, built: MutantBuild) -> tuple[TableChange, ...]:
     named, readers = {one.relation: one.name for one in build.project.models}, build.project.read_by_consumers
     found = [
-        compare(
-            room.cursor,
+        room.compare(
             (named[relation], tuple(readers[relation])),
             (build.reads(relation), place),
             (build.clean[relation], now),
@@ -105,8 +118,8 @@ def _read_otherwise(build: DirectBuild, room: MutantRoom, built: MutantBuild) ->
 
 
 @contextmanager
-def _at_most(seconds: float, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    timer = threading.Timer(seconds, cursor.interrupt)
+def _at_most(seconds: float, room: MutantRoom) -> Iterator[None]:
+    timer = threading.Timer(seconds, room.interrupt)
     timer.daemon = True
     timer.start()
     try:
@@ -130,7 +143,7 @@ def run_trial(
 
     def one(at: int, mutant: Mutant) -> MutantOutcome:
         chosen = on_increment if on_increment is not None and mutant.build == INCREMENT else build
-        with chosen.room(f"mutant_{at}") as room, _at_most(seconds_each, room.cursor):
+        with chosen.room(f"mutant_{at}") as room, _at_most(seconds_each, room):
             return judge(chosen, room, mutant, (watch or {}).get(mutant.input.key, ()))
 
     found: list[MutantOutcome] = []

@@ -1,0 +1,119 @@
+"""One run in the project's own warehouse: from the parsed project to its copied inputs, and away with all of it in the end."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
+from uuid import uuid4
+
+from reliability_platform.mutation.errors import ProjectUnusableError
+from reliability_platform.mutation.private_copy import PrivateFolder
+from reliability_platform.mutation.private_profile import PrivateProfile, attached
+from reliability_platform.mutation.project import Project
+from reliability_platform.mutation.sampling import sample_tables
+from reliability_platform.mutation.servers.native_build import NativeBuild
+from reliability_platform.mutation.servers.postgresql import Postgresql, TablesToSample, duckdb_type
+from reliability_platform.mutation.servers.run_schemas import RunSchemas, move
+from reliability_platform.mutation.sql_text import literal, quoted
+
+SERVERS = {"postgres": Postgresql}
+PACKAGES = {"postgres": "dbt-postgres==1.11.*"}
+CSV = "header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false"
+LOCAL = "inputs.duckdb"
+
+
+def refuse_unknown(kind: str) -> None:
+    """Raise `ProjectUnusableError` for a warehouse that no project can be built in here, or whose adapter lacks."""
+    if kind not in SERVERS:
+        raise ProjectUnusableError(
+            f"--native builds in {', '.join(SERVERS)}, and the profile is for {kind}: leave it out, the project is built in DuckDB then."
+        )
+    if find_spec(f"dbt.adapters.{kind}") is None:
+        raise ProjectUnusableError(f"--native needs dbt's adapter for {kind}: pip install '{PACKAGES[kind]}'.")
+
+
+@dataclass
+class NativeRun:
+    """What a run has in the server."""
+
+    folder: PrivateFolder
+    profile: PrivateProfile
+    most_rows: int
+    seed: int
+    schemas: RunSchemas = field(default_factory=lambda: RunSchemas(uuid4().hex[:8]))
+    notes: list[str] = field(default_factory=list)
+    _open: ExitStack = field(default_factory=ExitStack)
+    _server: Postgresql | None = None
+
+    @property
+    def server(self) -> Postgresql:
+        """Once the project is parsed."""
+        assert self._server is not None
+        return self._server
+
+    def begin(self, manifest: Any) -> None:
+        """Have schemas of the run's own in the place of all that a parsed project names, with copies of the tables of its sources."""
+        from dbt.adapters.factory import FACTORY
+
+        adapter = FACTORY.lookup_adapter(self.profile.warehouse)
+        self._server = server = SERVERS[self.profile.warehouse](adapter, self.schemas)
+        self.notes += server.sweep()
+        self._open.enter_context(server.guarding())
+        tables = move(manifest, adapter, self.schemas)
+        server.create(self.schemas.own.values())
+        self.profile.catalogs[server.database] = self.folder.databases / LOCAL
+        present = {one.copy: one for one in tables if server.exists(one.original)}
+        names = {copy: one.name for copy, one in present.items()}
+        place = TablesToSample(server, {copy: one.original for copy, one in present.items()})
+        sampled, said = sample_tables(names, place, self.most_rows, self.seed)
+        self.notes += said
+        for copy, one in present.items():
+            if copy not in sampled:
+                server.copy_in(one.original, copy)
+            self._take(copy)
+
+    def take_seeds(self, manifest: Any) -> None:
+        """Have the rows of the seeds here, once dbt has loaded them."""
+        for node in manifest.nodes.values():
+            if str(node.resource_type) == "seed" and self.server.exists(node.relation_name):
+                self._take(node.relation_name)
+
+    def build(self, project: Project) -> NativeBuild:
+        """The project, with room for mutants."""
+        return NativeBuild(project, self.profile.catalogs, self.folder.path, self.server)
+
+    def close(self) -> None:
+        """Drop all of it. Raises `ProjectUnusableError` naming what cannot be dropped."""
+        self._open.close()
+        if self._server is not None:
+            left = self._server.close()
+            if left:
+                raise ProjectUnusableError(f"{'; '.join(left)}: drop it by hand.")
+
+    def _take(self, relation: str) -> None:
+        """Copy a table of the run into our DuckDB, under the same name."""
+        types = {name: duckdb_type(kind) for name, kind in self.server.columns(relation).items()}
+        file = self.folder.path / "taken.csv"
+        try:
+            self.server.write_to(file, relation)
+            columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
+            with attached({}) as connection:
+                for name, path in self.profile.catalogs.items():
+                    connection.execute(f"attach {literal(str(path))} as {quoted(name)}")
+                connection.execute(f"create schema if not exists {relation.rpartition('.')[0]}")
+                connection.execute(
+                    f"create table {relation} as from read_csv({literal(str(file))}, {CSV}, columns = {{{columns}}})"
+                )
+        finally:
+            file.unlink(missing_ok=True)
+
+
+@contextmanager
+def native_run(folder: PrivateFolder, profile: PrivateProfile, most_rows: int, seed: int) -> Iterator[NativeRun]:
+    """A run whose schemas are gone afterwards, however it ends."""
+    run = NativeRun(folder, profile, most_rows, seed)
+    try:
+        yield run
+    finally:
+        run.close()
