@@ -76,8 +76,13 @@ def build_clean(dbt: DbtCommands, profile: PrivateProfile, folder: Path) -> Clea
     results |= _by_key(dbt.results("build", "--full-refresh", *without, executed=executed))
     ran = _by_key(dbt.results("test", "--exclude-resource-type=unit_test"))
     tested = {key: one for key, one in ran.items() if str(one.node.resource_type) == "test"}  # hooks are results, too
-    asking = {} if dbt.native is not None else _by_dbt(manifest)
-    project, relations = _project(manifest, results, tested, rendered, executed, dbt.translations, asking)
+    by_dbt = _by_dbt(manifest)
+    if dbt.native is not None:
+        # Only DuckDB's files can be copied for each mutant that dbt itself would have to build.
+        asking = sorted(manifest.nodes[key].name for key, why in by_dbt.items() if why == ASKS)
+        dbt.notes += [f"{name} is built with what it was told when it asked the clean data" for name in asking]
+        by_dbt = {}
+    project, relations = _project(manifest, results, tested, rendered, executed, dbt.translations, by_dbt)
     if not project.models:
         first = min(project.left_out, key=lambda one: (NOT_RUN in one.why, NOT_BUILT not in one.why), default=None)
         why = "" if first is None else f" The first reason: {first.name}: {first.why}."

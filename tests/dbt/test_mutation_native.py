@@ -20,7 +20,8 @@ from reliability_platform.mutation.trial import MutantStatus
 from tests.postgresql_server import PASSWORD, PostgresqlServer
 
 FILES = {
-    "dbt_project.yml": "name: mill\nprofile: mill\nmodels: {+materialized: table}\n",
+    "dbt_project.yml": "name: mill\nprofile: mill\nmodels: {+materialized: table}\n"
+    'on-run-end: ["create table if not exists public.runs (id int)"]\n',
     "seeds/rates.csv": "currency,rate\nEUR,1.0\nUSD,0.9\n",
     # As many projects have it: the schema of a model is what it says, so dbt would build in the user's own.
     "macros/generate_schema_name.sql": """
@@ -146,6 +147,9 @@ def test_a_project_is_judged_where_it_lives(project: Path) -> None:
     assert {one.name: table.rows for one, table in tested.inputs} == {
         "crm.customers": 20, "crm.orders": 200,
     }  # fmt: skip
+    said = "; ".join(tested.project.notes)
+    assert "a statement was refused: it would change public.runs" in said
+    assert "asked is built with what it was told" in said
     out = {one.name: one.why for one in tested.project.left_out}
     assert "it would change public.audit" in out["writes_elsewhere"]
     assert "without --native" in out["the increment"]

@@ -42,9 +42,14 @@ class NativeRun:
     most_rows: int
     seed: int
     schemas: RunSchemas = field(default_factory=lambda: RunSchemas(uuid4().hex[:8]))
-    notes: list[str] = field(default_factory=list)
+    _notes: list[str] = field(default_factory=list)
     _open: ExitStack = field(default_factory=ExitStack)
     _server: Postgresql | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """What came up on the way, for people."""
+        return [*self._notes, *(f"a statement was refused: {one}" for one in self.server.refused)]
 
     @property
     def server(self) -> Postgresql:
@@ -58,7 +63,7 @@ class NativeRun:
 
         adapter = FACTORY.lookup_adapter(self.profile.warehouse)
         self._server = server = SERVERS[self.profile.warehouse](adapter, self.schemas)
-        self.notes += server.sweep()
+        self._notes += server.sweep()
         self._open.enter_context(server.guarding())
         tables = move(manifest, adapter, self.schemas)
         server.create(self.schemas.own.values())
@@ -67,7 +72,7 @@ class NativeRun:
         names = {copy: one.name for copy, one in present.items()}
         place = TablesToSample(server, {copy: one.original for copy, one in present.items()})
         sampled, said = sample_tables(names, place, self.most_rows, self.seed)
-        self.notes += said
+        self._notes += said
         for copy, one in present.items():
             if copy not in sampled:
                 server.copy_in(one.original, copy)

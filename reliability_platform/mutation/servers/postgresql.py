@@ -85,6 +85,8 @@ class Postgresql:
         self._adapter, self._schemas = adapter, schemas
         self._credentials = adapter.config.credentials
         self.database = str(self._credentials.database)
+        self.refused: dict[str, None] = {}
+        """What statements of dbt would have changed that is not the run's, in their order."""
         self._free: list[Any] = []
         self._sessions: set[PostgresqlSession] = set()
         self._alone = threading.Lock()
@@ -160,7 +162,11 @@ class Postgresql:
             """Looks at each statement first."""
 
             def execute(self, query: Any, parameters: Any = None) -> None:
-                refuse_foreign(str(query), lambda kind, parts: server._is_own(kind, parts, self.connection))
+                try:
+                    refuse_foreign(str(query), lambda kind, parts: server._is_own(kind, parts, self.connection))
+                except ServerStatementError as error:
+                    server.refused[str(error)] = None
+                    raise
                 super().execute(query, parameters)
 
         def open_guarded(_: Any, connection: Any) -> Any:
