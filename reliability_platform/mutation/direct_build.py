@@ -231,6 +231,7 @@ class MutantRoom:
         self.cursor = cursor
         self.name = name
         self._instead: dict[str, str] = dict(build._read_in)
+        self._schemas = set[str]()
 
     def breaks(self, given: ProjectInput, sql: str) -> MutantBuild:
         """Put broken rows in the place of an input, build what lies below, and run the tests of what has changed."""
@@ -313,7 +314,9 @@ class MutantRoom:
         return self._place_here(schema, identifier)
 
     def _place_here(self, schema: str, identifier: str) -> str:
-        self.cursor.execute(f"create schema if not exists {quoted(self.name)}.{quoted(schema)}")
+        if schema not in self._schemas:
+            self.cursor.execute(f"create schema if not exists {quoted(self.name)}.{quoted(schema)}")
+            self._schemas.add(schema)
         return f"{quoted(self.name)}.{quoted(schema)}.{quoted(identifier)}"
 
     def create(self, model: Model, place: str, query: str) -> None:
