@@ -79,7 +79,8 @@ def build_clean(dbt: DbtCommands, profile: PrivateProfile, folder: Path) -> Clea
     by_dbt = _by_dbt(manifest)
     if dbt.native is not None:
         # Only DuckDB's files can be copied for each mutant that dbt itself would have to build.
-        asking = sorted(manifest.nodes[key].name for key, why in by_dbt.items() if why == ASKS)
+        models = (manifest.nodes[key] for key, why in by_dbt.items() if why == ASKS)
+        asking = sorted(one.name for one in models if str(one.resource_type) in ("model", "snapshot"))
         dbt.notes += [f"{name} is built with what it was told when it asked the clean data" for name in asking]
         by_dbt = {}
     project, relations = _project(manifest, results, tested, rendered, executed, dbt.translations, by_dbt)
