@@ -10,7 +10,12 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, SourceUnavailableError
+from reliability_platform.errors import (
+    EnvironmentUnusableError,
+    HomeBusyError,
+    SourceUnavailableError,
+    kinds_of_errors,
+)
 
 
 class Persistence(StrEnum):
@@ -172,5 +177,7 @@ def cause_of(error: Exception) -> Cause | None:
 
 def cause_named(error_type: str, text: str) -> Cause | None:
     """As `cause_of`, of an error of which only its type's name and its text are left."""
-    by_type = (one for one in CAUSES.values() if error_type in {kind.__name__ for kind in one.errors})
+    ours = (kind.__mro__ for kind in kinds_of_errors() if kind.__name__ == error_type)
+    names = {error_type, *(base.__name__ for bases in ours for base in bases)}
+    by_type = (one for one in CAUSES.values() if names & {kind.__name__ for kind in one.errors})
     return cause_in(text) or next(by_type, None)

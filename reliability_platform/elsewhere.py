@@ -46,22 +46,24 @@ class _Remote:
                 return found(*words, **options)
             except PlatformError:
                 raise
-            except Exception as error:  # each protocol has errors of its own
+            except (
+                Exception
+            ) as error:  # each protocol has errors of its own, and a run would show the innermost of a chain
                 code = _code(error)
                 if code == "NoSuchBucket":
                     raise EnvironmentUnusableError(
                         f"{self._place} has no such bucket: make it, or name another."
-                    ) from error
+                    ) from None
                 if code in OVERTAKEN:
                     raise OvertakenError(
                         f"{self._place} was written to by another process just now: try again."
-                    ) from error
+                    ) from None
                 if isinstance(error, FileNotFoundError | FileExistsError):
                     raise
                 how = "refuses access" if isinstance(error, PermissionError) else "cannot be used"
                 raise EnvironmentUnusableError(
                     f"{self._place} {how} ({type(error).__name__}): look at its address, its key and whether it answers."
-                ) from error
+                ) from None
 
         return ask
 

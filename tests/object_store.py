@@ -2,13 +2,14 @@
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +27,37 @@ UNUSED = ("-s3.port.iceberg=0", "-s3.port.lance=0")
 """Servers of its on ports of their own: of two stores at once the second would end."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class ObjectStore:
-    """Where it listens."""
+    """One that can die, hang and come back."""
 
     url: str
+    """Where it listens."""
+    words: list[str]
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """With what it had when it died."""
+        with (self.folder / "log").open("a") as log:
+            self.process = subprocess.Popen(self.words, stdout=log, stderr=log)
+        _wait_for(self)
+
+    def kill(self) -> None:
+        """At once: it takes half a minute to take its leave."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self) -> None:
+        """Let it take requests and answer none, until it is woken."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Let it answer again."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
 
     def put(self, name: str, content: str) -> None:
         """An object of the bucket, new or in place of another."""
@@ -58,22 +85,17 @@ def object_store() -> Iterator[ObjectStore]:
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         ports = dict(zip(PORTS, (one.getsockname()[1] for one in sockets), strict=True))
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [
-                Path(sys.executable).parent / "weed", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer",
-                "-s3", f"-s3.config={folder / 's3.json'}", *UNUSED, "-volume.max=8", "-master.volumeSizeLimitMB=64",
-                *(f"{name}={port}" for name, port in ports.items()),
-            ],
-            stdout=log, stderr=log,
-        )  # fmt: skip
+    words = [
+        str(Path(sys.executable).parent / "weed"), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer",
+        "-s3", f"-s3.config={folder / 's3.json'}", *UNUSED, "-volume.max=8", "-master.volumeSizeLimitMB=64",
+        *(f"{name}={port}" for name, port in ports.items()),
+    ]  # fmt: skip
+    store = ObjectStore(f"http://127.0.0.1:{ports['-s3.port']}", words, folder)
     try:
-        store = ObjectStore(f"http://127.0.0.1:{ports['-s3.port']}")
-        _wait_for(store)
+        store.start()
         yield store
     finally:
-        process.kill()  # it takes half a minute to take its leave
-        process.wait()
+        store.kill()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -81,7 +103,8 @@ def _wait_for(store: ObjectStore) -> None:
     ends = time.monotonic() + 90
     while True:
         try:
-            store.system.mkdir(BUCKET)
+            with suppress(FileExistsError):
+                store.system.mkdir(BUCKET)
             store.put("ready", "")
             store.system.rm(f"{BUCKET}/ready")
         except Exception:  # whatever a driver raises

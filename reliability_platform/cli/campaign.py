@@ -199,6 +199,9 @@ def campaign(
     Runs in trials of its own; the data of the home are not touched. In a home of the lab (`reliability lab record`) trials
     are made of the recorded days. The document is kept in scorecards/campaign.json.
     """
+    from reliability_platform.cli.demo_home import refuse_landing_elsewhere
+
+    refuse_landing_elsewhere(settings)
     with home_session(settings):
         document = _run(settings, grid, seeds, first_seed, kills, with_drills)
         from reliability_platform.lab.campaign.document import keep_campaign

@@ -25,6 +25,7 @@ def may_be_emptied(settings: Settings, yes: bool) -> str:
     Raises `UsageError` for a home that the demo has not made, or in which something has been done since and nobody can
     be asked; `click.Abort` for a no.
     """
+    refuse_landing_elsewhere(settings)
     is_known = settings.operations_url is not None and settings.identity.exists()
     if is_known and sum(_as_it_stands(settings).values()) > 2:  # its version is a row, and its home
         raise UsageError(
@@ -56,6 +57,15 @@ def may_be_emptied(settings: Settings, yes: bool) -> str:
     if not yes:
         click.confirm(f"{what}: incidents, decisions, snapshots. Go on?", abort=True, err=True)
     return f"{what}."
+
+
+def refuse_landing_elsewhere(settings: Settings) -> None:
+    """Raise `UsageError` where landing is in a bucket: what is broken by the dozen is no delivery of anybody."""
+    if settings.landing_url is not None:
+        name = variable("landing_url")
+        raise UsageError(
+            f"What the lab makes to break it does not land in the bucket that {name} names: unset it for this."
+        )
 
 
 def begin(settings: Settings) -> None:

@@ -1,17 +1,32 @@
-"""The whole pipeline with landing in a bucket of a real object store: what is published is what it would be without."""
+"""The whole pipeline with landing in a bucket of a real object store: what is published is what it would be without, whoever dies."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
+from s3fs import S3FileSystem
 
+from reliability_platform import elsewhere
 from reliability_platform.contracts import SOURCES
+from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.landing import working_copy
+from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 from reliability_platform.pipeline import steps
 from reliability_platform.pipeline.run import reprocess
+from reliability_platform.settings import Settings, load_settings
 from tests.ground import EVENTS, Platform, day, days
 from tests.object_store import BUCKET, KEY, SECRET, ObjectStore, object_store
+from tests.torture.killing import NEVER, choose, start
 
 pytestmark = pytest.mark.exhaustive
+SIMULATION = Simulation(seed=5, events_per_day=200)
+LANDED = (day(1), day(2))
+KILLS = 6
 
 
 @pytest.fixture(scope="module")
@@ -21,20 +36,52 @@ def store() -> Iterator[ObjectStore]:
 
 
 @pytest.fixture
-def in_bucket(store: ObjectStore, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """Homes that are made from now on have their landing there."""
+def keys(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Those of the store, in the environment."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", store.url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    monkeypatch.setenv("RELIABILITY_LANDING_URL", f"s3://{BUCKET}/{request.node.name}")
+    return monkeypatch
 
 
-@pytest.mark.usefixtures("in_bucket")
+def begun(home: Path, prefix: str, patch: pytest.MonkeyPatch) -> Settings:
+    """A home whose landing is below a prefix of the bucket."""
+    patch.setenv("RELIABILITY_LANDING_URL", f"s3://{BUCKET}/{prefix}")
+    settings = load_settings(home)
+    SIMULATION.save(settings)
+    return settings
+
+
+def land_and_admit(home: Path) -> None:
+    """Two days of two sources, as a run does it."""
+    context = steps.RunContext.of(load_settings(home), "test")
+    for source in SOURCES[:2]:
+        steps.land(context, source, LANDED)
+        steps.admit(context, source, LANDED)
+
+
+def objects(store: ObjectStore, prefix: str) -> dict[str, bytes]:
+    """What lies below a prefix, by name. Raises if a manifest is there without its file, or with another one."""
+    root = f"{BUCKET}/{prefix}/"
+    names = [path for path in store.system.find(root) if path.startswith(root)]
+    found = {path.removeprefix(root): store.system.cat_file(path) for path in names}
+    for name in [one for one in found if one.endswith(MANIFEST_SUFFIX)]:
+        file = found[name.removesuffix(MANIFEST_SUFFIX) + ".parquet"]
+        assert json.loads(found[name])["checksum"] == hashlib.sha256(file).hexdigest(), name
+    return found
+
+
+def below(folder: Path) -> dict[str, bytes]:
+    """Every Parquet file of a folder, by name."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
+
+
 def test_a_lost_home_publishes_from_the_bucket_what_one_without_a_bucket_does(
-    lived: Callable[[Path], Platform], tmp_path: Path
+    lived: Callable[[Path], Platform], tmp_path: Path, keys: pytest.MonkeyPatch
 ) -> None:
     """Row for row; the second home has nothing of the first one, and asks no source."""
     plain = lived(tmp_path / "plain").gold()
+    keys.setenv("RELIABILITY_LANDING_URL", f"s3://{BUCKET}/whole")
     first = Platform(tmp_path / "first", events_per_day=EVENTS)
     first.run(day(1), day(2))
     assert first.gold() == plain
@@ -43,3 +90,58 @@ def test_a_lost_home_publishes_from_the_bucket_what_one_without_a_bucket_does(
         steps.admit(second.context, source, days(day(1), day(2)))
     assert not reprocess(second.context, days(day(1), day(2))).held
     assert second.gold() == plain
+
+
+def test_a_process_that_is_killed_leaves_no_half_and_its_successor_lands_the_same(
+    store: ObjectStore, tmp_path: Path, keys: pytest.MonkeyPatch
+) -> None:
+    log, random = tmp_path / "log", Random(24)
+    whole = begun(tmp_path / "whole", "never-killed", keys)
+    undisturbed = start(lambda: land_and_admit(whole.home), log, NEVER).wait()
+    assert undisturbed.error is None, undisturbed.error
+    expected, bronze = objects(store, "never-killed"), below(whole.bronze)
+    assert len(expected) > 12
+    killed = 0
+    for number in range(KILLS):
+        prefix = f"killed-{number}"
+        settings = begun(tmp_path / prefix, prefix, keys)
+        home, moment = settings.home, choose(random, undisturbed.points, undisturbed.seconds)
+        killed += start(lambda home=home: land_and_admit(home), log, moment).wait().killed  # type: ignore[misc]
+        assert objects(store, prefix).items() <= expected.items(), moment
+        again = start(lambda home=home: land_and_admit(home), log, NEVER).wait()  # type: ignore[misc]
+        assert again.error is None, (moment, again.error)
+        assert objects(store, prefix) == expected, moment
+        assert below(settings.bronze) == bronze, moment
+        assert below(settings.landing) == below(whole.landing), moment
+    assert killed >= KILLS // 2
+
+
+@pytest.mark.parametrize("how", ["dies", "hangs"])
+def test_a_store_that_goes_away_in_the_middle_is_one_line_and_loses_nothing(
+    how: str, store: ObjectStore, tmp_path: Path, keys: pytest.MonkeyPatch
+) -> None:
+    keys.setattr(elsewhere, "PATIENCE", elsewhere.PATIENCE | {"read_timeout": 1})
+    S3FileSystem.clear_instance_cache()
+    working_copy._opened.cache_clear()
+    settings = begun(tmp_path / "home", f"that-{how}", keys)
+    puts, put = [], working_copy._put
+
+    def putting(*words: Any) -> None:
+        puts.append(words)
+        if len(puts) == 12:
+            (store.kill if how == "dies" else store.stop)()
+        put(*words)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(working_copy, "_put", putting)
+        with pytest.raises(EnvironmentUnusableError) as said:
+            land_and_admit(settings.home)
+    (store.start if how == "dies" else store.wake)()
+    assert str(said.value).startswith("The place of landing that RELIABILITY_LANDING_URL names cannot be used (")
+    assert "\n" not in str(said.value)
+    assert 0 < len(objects(store, f"that-{how}")) <= 12
+    land_and_admit(settings.home)
+    undisturbed = begun(tmp_path / "other", f"other-than-{how}", keys)
+    land_and_admit(undisturbed.home)
+    assert objects(store, f"that-{how}") == objects(store, f"other-than-{how}")
+    assert below(settings.bronze) == below(undisturbed.bronze)

@@ -5,32 +5,43 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from s3fs import S3FileSystem
 
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.elsewhere import Elsewhere, OvertakenError
 from reliability_platform.errors import EnvironmentUnusableError, ExitCode
+from reliability_platform.lab.clean import clean_sources
+from reliability_platform.lab.faults.landed_again import redeliver
+from reliability_platform.lab.faults.plan import ActivePlan, PlannedInjection, resolve_injection
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing import working_copy
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.bronze import bronze_folder
+from reliability_platform.landing.deliveries import deliver
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest
+from reliability_platform.landing.purged import purged_content
 from reliability_platform.landing.working_copy import bring_in, forget_day, learn_days, look_around, remove
 from reliability_platform.landing.writer import landing_folder, write_batch
+from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.damaged import mend
 from reliability_platform.recovery.stores import examine_landing
+from reliability_platform.remediation.purge import Betraying, Survey, purge
 from reliability_platform.settings import Settings, load_settings
+from tests.ground import FIRST
 from tests.object_store import BUCKET, KEY, SECRET, ObjectStore, object_store
 from tests.unit.broken_home import BrokenHome
 
-SOURCE, DAY = "orders", BrokenHome.DAY
+SOURCE, LEAKY, DAY = "orders", "web_events", BrokenHome.DAY
 SIMULATION = Simulation(seed=3, events_per_day=400)
 BATCHES = tuple(scheduled_batches(SIMULATION, SOURCE, DAY))
 
@@ -251,6 +262,53 @@ def test_what_was_removed_on_purpose_is_removed_in_both(home: Settings, store: O
     assert inside(store, home) == {}
 
 
+def test_a_purge_masks_what_the_bucket_has(home: Settings, store: ObjectStore) -> None:
+    """Nothing of it may be brought back from there."""
+    mail = "erika.4711@mail.example.com"
+    batch = next(iter(scheduled_batches(SIMULATION, LEAKY, DAY)))
+    payload = batch.table.column_names.index("payload")
+    texts = pa.array([f'{{"search": "{mail}"}}'] * batch.table.num_rows, batch.table.schema.field("payload").type)
+    table = batch.table.set_column(payload, "payload", texts)
+    write_batch(home, replace(batch, table=table))
+    bring_in(home, LEAKY, [DAY])
+    found = Survey(LEAKY, DAY, survey_of(home), ())
+    assert [one.layer for one in found.files] == ["landing"]
+    purge(home, operations_engine(home), found, "because", "test", utc_now())
+    bring_in(home, LEAKY, [DAY])
+    [there] = [content for name, content in inside(store, home).items() if name.endswith(".parquet")]
+    assert there == (landing_folder(home, LEAKY, DAY) / f"{batch.batch_id}.parquet").read_bytes()
+    assert mail not in str(pq.read_table(pa.BufferReader(there))["payload"].to_pylist())
+    assert {one.status for one in admit(home, LEAKY, DAY)} == {"admitted"}
+
+
+def survey_of(home: Settings) -> tuple[Betraying, ...]:
+    """The files of the day that a purge would mask; without a warehouse, which says which rows still wait."""
+    found = [
+        Betraying("landing", path.stem, path, masked[1])
+        for path in sorted(landing_folder(home, LEAKY, DAY).glob("*.parquet"))
+        if (masked := purged_content(CONTRACTS[LEAKY], path, set())) is not None and masked[1]
+    ]
+    return tuple(found)
+
+
+def test_a_fault_lets_a_day_of_the_bucket_land_anew(home: Settings, store: ObjectStore) -> None:
+    """What had landed is gone from there as well: the lab knows what has been broken, and nothing else is left of it."""
+    SIMULATION.save(home)
+    clean = clean_sources(home)[SOURCE]
+    deliver(home, operations_engine(home), clean, [DAY])
+    bring_in(home, SOURCE, [DAY])
+    before = inside(store, home)
+    injection = PlannedInjection(fault="null_spike", source=SOURCE, date=DAY, magnitude="medium")
+    plan = ActivePlan(3, ()).with_injection(resolve_injection(injection, FIRST, date.max))
+    redeliver(home, plan, clean, DAY)
+    bring_in(home, SOURCE, [DAY])
+    assert inside(store, home) == files(home, home.landing)
+    assert inside(store, home) != before
+    redeliver(home, ActivePlan(3, ()), clean, DAY)
+    bring_in(home, SOURCE, [DAY])
+    assert inside(store, home) == files(home, home.landing) == before
+
+
 def test_of_two_homes_that_land_the_same_batch_otherwise_one_is_refused(home: Settings, tmp_path: Path) -> None:
     other = with_landing_at(home.landing_url, tmp_path / "other")
     batch = BATCHES[0]
@@ -263,6 +321,19 @@ def test_of_two_homes_that_land_the_same_batch_otherwise_one_is_refused(home: Se
     bring_in(home, SOURCE, [DAY])
     manifest = Manifest.read(landing_folder(home, SOURCE, DAY) / f"{batch.batch_id}{MANIFEST_SUFFIX}")
     assert manifest.expected_rows == changed.declared_rows
+
+
+@pytest.mark.parametrize("command", ["demo", "campaign"])
+def test_the_lab_does_not_fill_a_bucket(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Trials by the dozen, each in a home of its own, would land on each other in one place."""
+    monkeypatch.setenv("RELIABILITY_LANDING_URL", "s3://nobody/landing")
+    SIMULATION.save(load_settings(tmp_path / "home"))
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--home", str(tmp_path / "home")])
+    assert ended.value.code == ExitCode.USAGE
+    assert "does not land in the bucket that RELIABILITY_LANDING_URL names" in capsys.readouterr().err
 
 
 REFUSALS = {
