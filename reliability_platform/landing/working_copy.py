@@ -39,6 +39,9 @@ AT_ONCE = 64
 """So many objects are fetched at once, and are in memory together."""
 LOOK_EVERY = timedelta(minutes=5)
 """So often the newest days are listed through the day: 15 of four sources are 17,000 listings a day, which cost 9 cents."""
+PUT_SECONDS = 200.0
+"""So long a store of S3 may take to accept a file, and a second more for each megabyte. Its driver asks for leave before it sends
+(`Expect: 100-continue`), and waits for that without a limit of its own."""
 LONGEST_NAME = 255
 """Bytes that a file system allows for a name; an object may have 1,024."""
 
@@ -289,8 +292,9 @@ def _put(copy: _Copy, path: Path, content: bytes) -> None:
     if "s3" not in str(place.fs.protocol):
         place.fs.pipe_file(target, content)
         return
+    patience = PUT_SECONDS + len(content) / 1e6
     try:
-        place.fs.pipe_file(target, content, mode="create")
+        place.fs.pipe_file(target, content, mode="create", timeout=patience)
     except OvertakenError:
         place.fs.invalidate_cache()
         mark, there = place.fs.info(target)["ETag"], place.fs.cat_file(target)
@@ -298,7 +302,7 @@ def _put(copy: _Copy, path: Path, content: bytes) -> None:
             return
         if not path.is_file() or read_file(path) != there:
             raise
-        place.fs.pipe_file(target, content, IfMatch=mark)
+        place.fs.pipe_file(target, content, IfMatch=mark, timeout=patience)
 
 
 # What is where

@@ -121,6 +121,7 @@ def test_a_store_that_goes_away_in_the_middle_is_one_line_and_loses_nothing(
     how: str, store: ObjectStore, tmp_path: Path, keys: pytest.MonkeyPatch
 ) -> None:
     keys.setattr(elsewhere, "PATIENCE", elsewhere.PATIENCE | {"read_timeout": 1})
+    keys.setattr(working_copy, "PUT_SECONDS", 5.0)
     S3FileSystem.clear_instance_cache()
     working_copy._opened.cache_clear()
     settings = begun(tmp_path / "home", f"that-{how}", keys)
