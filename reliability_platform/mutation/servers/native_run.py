@@ -1,11 +1,14 @@
 """One run in the project's own warehouse: from the parsed project to its copied inputs, and away with all of it in the end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+import duckdb
 
 from reliability_platform.mutation.errors import ProjectUnusableError
 from reliability_platform.mutation.private_copy import PrivateFolder
@@ -68,7 +71,9 @@ class NativeRun:
         tables = move(manifest, adapter, self.schemas)
         server.create(self.schemas.own.values())
         self.profile.catalogs[server.database] = self.folder.databases / LOCAL
-        present = {one.copy: one for one in tables if server.exists(one.original)}
+        unreadable = {one.name: why for one in tables if (why := server.unreadable(one.original))}
+        self._notes += [f"{name} cannot be read in the server ({why})" for name, why in unreadable.items()]
+        present = {one.copy: one for one in tables if one.name not in unreadable}
         names = {copy: one.name for copy, one in present.items()}
         place = TablesToSample(server, {copy: one.original for copy, one in present.items()})
         sampled, said = sample_tables(names, place, self.most_rows, self.seed)
@@ -81,7 +86,7 @@ class NativeRun:
     def take_seeds(self, manifest: Any) -> None:
         """Have the rows of the seeds here, once dbt has loaded them."""
         for node in manifest.nodes.values():
-            if str(node.resource_type) == "seed" and self.server.exists(node.relation_name):
+            if str(node.resource_type) == "seed" and not self.server.unreadable(node.relation_name):
                 self._take(node.relation_name)
 
     def build(self, project: Project) -> NativeBuild:
@@ -102,16 +107,21 @@ class NativeRun:
         file = self.folder.path / "taken.csv"
         try:
             self.server.write_to(file, relation)
-            columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
             with attached({}) as connection:
                 for name, path in self.profile.catalogs.items():
                     connection.execute(f"attach {literal(str(path))} as {quoted(name)}")
                 connection.execute(f"create schema if not exists {relation.rpartition('.')[0]}")
-                connection.execute(
-                    f"create table {relation} as from read_csv({literal(str(file))}, {CSV}, columns = {{{columns}}})"
-                )
+                try:
+                    connection.execute(_reading(file, relation, types))
+                except duckdb.Error:  # a value that DuckDB's type has not, as a decimal that is no number
+                    connection.execute(_reading(file, relation, dict.fromkeys(types, "varchar")))
         finally:
             file.unlink(missing_ok=True)
+
+
+def _reading(file: Path, relation: str, types: Mapping[str, str]) -> str:
+    columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
+    return f"create table {relation} as from read_csv({literal(str(file))}, {CSV}, columns = {{{columns}}})"
 
 
 @contextmanager

@@ -205,10 +205,13 @@ class Postgresql:
         )
         return [str(one).partition(" USING ")[2] for (one,) in found]
 
-    def exists(self, relation: str) -> bool:
-        """Whether there is such a table or view that the user may read."""
-        ((found,),) = self._run("select to_regclass(%s)", [relation])
-        return found is not None
+    def unreadable(self, relation: str) -> str:
+        """Why a table or view cannot be read; empty where it can."""
+        try:
+            self._run(f"select 1 from {relation} limit 0")
+        except ServerStatementError as error:
+            return str(error)
+        return ""
 
     def copy_in(self, original: str, copy: str, kept: str = "true") -> None:
         """Copy the rows of a table of the user's, called `clean`, that a condition keeps into one of the run's."""
@@ -266,6 +269,7 @@ class Postgresql:
             raise ProjectUnusableError(
                 f"The server of the profile cannot be used: {said} — `dbt debug` shows what is asked for."
             ) from None
+        connection.handle.commit()  # the role of the profile, which a mutant that is rolled back would take along
         connection.handle.autocommit = autocommit
         return connection.handle
 
