@@ -26,7 +26,7 @@ from reliability_platform.mutation.project import (
     in_build_order,
 )
 from reliability_platform.mutation.sampling import sample_inputs
-from reliability_platform.mutation.sql_text import Query, file_reads
+from reliability_platform.mutation.sql_text import Query, file_reads, quoted
 from reliability_platform.mutation.warehouses.translation import NoCounterpartError, Translations
 
 PASSED, BUILT = "pass", "success"
@@ -83,7 +83,8 @@ def build_clean(dbt: DbtCommands, profile: PrivateProfile, folder: Path) -> Clea
         asking = sorted(one.name for one in models if str(one.resource_type) in ("model", "snapshot"))
         dbt.notes += [f"{name} is built with what it was told when it asked the clean data" for name in asking]
         by_dbt = {}
-    project, relations = _project(manifest, results, tested, rendered, executed, dbt.translations, by_dbt)
+    tables = _tables(profile)
+    project, relations = _project(manifest, results, tested, rendered, executed, dbt.translations, by_dbt, tables)
     if not project.models:
         first = min(project.left_out, key=lambda one: (NOT_RUN in one.why, NOT_BUILT not in one.why), default=None)
         why = "" if first is None else f" The first reason: {first.name}: {first.why}."
@@ -94,6 +95,14 @@ def build_clean(dbt: DbtCommands, profile: PrivateProfile, folder: Path) -> Clea
     growing = (node for node in manifest.nodes.values() if str(node.config.materialized) in (INCREMENTAL, SNAPSHOT))
     watermarks = {name.lower() for node in growing for name in LATEST_OF.findall(str(node.raw_code))}
     return CleanBuild(project, len(project.models), len(tested), passed, relations, frozenset(watermarks))
+
+
+def _tables(profile: PrivateProfile) -> frozenset[str]:
+    """The tables and views of the private copy, as queries name them."""
+    kinds = ("table", "view")
+    names = " union all ".join(f"select database_name, schema_name, {one}_name from duckdb_{one}s()" for one in kinds)
+    with attached(profile.catalogs) as connection:
+        return frozenset(".".join(map(quoted, row)) for row in connection.execute(names).fetchall())
 
 
 def _drop_snapshots(manifest: Any, profile: PrivateProfile) -> None:
@@ -207,6 +216,7 @@ def _project(
     executed: dict[str, list[str]],
     translations: Translations | None,
     by_dbt: dict[str, str],
+    tables: frozenset[str],
 ) -> tuple[Project, frozenset[str]]:
     nodes = {
         key: node for key, node in manifest.nodes.items() if str(node.resource_type) in ("model", "snapshot", "seed")
@@ -227,7 +237,9 @@ def _project(
             left_out.append(LeftOut(node.name, f"{NOT_BUILT} ({_reason(result)})"))
         elif why := by_dbt.get(key, ""):
             above = [str(nodes[one].relation_name) for one in node.depends_on.nodes if one in nodes]
-            above += [sources[one] for one in node.depends_on.nodes if one in sources]
+            # What is asked may be declared for its lineage alone.
+            named = [sources[one] for one in node.depends_on.nodes if one in sources]
+            above += [one for one in named if why != ASKS or "'" in one or one in tables]
             names = Query.of(f"{compiled[key]}\n/* {' '.join(above)} */", relations)
             models.append(replace(_model(manifest, node, names), through_dbt=why))
         else:
