@@ -19,6 +19,8 @@ from reliability_platform.mutation.sql_text import literal, quoted
 
 PRIVATE_PROJECT_DATABASE = "project.duckdb"
 DUCKDB = "duckdb"
+NOT_PASSED_ON = frozenset({"database", "remote", "retries", "secrets"})
+"""`secrets` open what the guard keeps shut, and to make one DuckDB fetches the extension of its kind."""
 GUARD = "reliability_platform.mutation.guard"
 
 
@@ -112,7 +114,7 @@ def make_private(
         attached.append(entry)
     guard = {"module": GUARD, "config": {"folders": [str(folder.path)], "files": []}}
     private = {
-        **{key: value for key, value in output.items() if key not in ("database", "remote", "retries")},
+        **{key: value for key, value in output.items() if key not in NOT_PASSED_ON},
         "type": warehouse,
         "path": str(database),
         "threads": min(int(output.get("threads") or 1), os.cpu_count() or 1),

@@ -391,7 +391,7 @@ def test_no_secret_of_a_profile_is_kept_or_shown(tmp_path: Path, monkeypatch: py
     folder = write_project(tmp_path / "bakery")
     (folder / "profiles.yml").write_text(
         "bakery: {target: dev, outputs: {dev: {type: duckdb, path: bakery.duckdb, settings: "
-        "{s3_secret_access_key: \"{{ env_var('BAKERY_SECRET') }}\"}}}}"
+        "{s3_secret_access_key: \"{{ env_var('BAKERY_SECRET') }}\"}, secrets: [{type: s3, secret: hunter2-value}]}}}"
     )
     with private_folder() as private:
         profile = make_private(folder, ProfileChoice(), private)
