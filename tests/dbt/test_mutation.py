@@ -44,6 +44,7 @@ from reliability_platform.mutation.private_copy import CLAIM, PREFIX, private_fo
 from reliability_platform.mutation.private_profile import PrivateProfile, ProfileChoice, make_private, may_open
 from reliability_platform.mutation.project import ProjectInput
 from reliability_platform.mutation.proof import prove
+from reliability_platform.mutation.readings import compare, fingerprint
 from reliability_platform.mutation.score import Score
 from reliability_platform.mutation.session import Tested, Wanted, mutate
 from reliability_platform.mutation.sql_text import Query, file_reads
@@ -440,3 +441,21 @@ def test_the_action_takes_only_options_that_there_are() -> None:
     options = {option for one in mutate_command.params for option in one.opts}
     used = set(re.findall(r"(?<![\w-])(--[a-z-]+) [\"a-z$]", text)) - {"--json"}
     assert used and used <= options
+
+
+def test_rows_that_differ_are_counted_as_often_as_they_are_there() -> None:
+    """As `except all` counts them: of three equal rows one is still there, and a null is equal to a null."""
+    with duckdb.connect() as connection:
+        connection.execute("create table clean as from (values (1, 'a'), (2, null), (3, 'c')) as rows(id, label)")
+        connection.execute(
+            "create table changed as from (values (1, 'a'), (1, 'a'), (1, 'a'), (2, null), (null, 'c')) as rows(id, label)"
+        )
+        tables = [fingerprint(connection, one) for one in ("clean", "changed")]
+        found = compare(
+            lambda sql: connection.execute(sql).fetchone() or (),
+            ("m", ()),
+            ("clean", "changed"),
+            (tables[0], tables[1]),
+        )
+        (by_engine,) = connection.execute("select count(*) from (from changed except all from clean)").fetchone() or ()
+    assert found.differing == by_engine == 3
