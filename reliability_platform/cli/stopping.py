@@ -6,7 +6,6 @@ whatever error comes out of the command afterwards is taken for what it is. Noth
 a signal may come while the rest is loaded.
 """
 
-import _thread
 import atexit
 import logging
 import os
@@ -89,8 +88,9 @@ class _Stop:
     def _end_late(self) -> None:
         if not self.done.wait(AGAIN_SECONDS) and not self.leaving:
             # Python drops an interrupt that comes in a destructor, and a library may lose a connection by it and wait.
+            # `_thread.interrupt_main` would not wake a thread that sleeps or reads.
             self._said_again = True
-            _thread.interrupt_main(signal.SIGINT)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         if not self.done.wait(GRACE_SECONDS - AGAIN_SECONDS):
             self.end_now()
 
