@@ -49,6 +49,7 @@ LONGEST = (
     "scenarios/test_csv_deliveries.py",
     "scenarios/test_live_platform.py",
     "unit/test_evidence.py",
+    "dbt/test_mutation.py",
     "dbt/test_order_freedom.py",
     "unit/test_recovery.py",
     "unit/test_damage_matrix.py",

@@ -44,7 +44,7 @@ def start(home: Settings, broker: Broker, topic: str, now: str) -> subprocess.Po
     return process
 
 
-def kill_at_random(tmp_path: Path, kills: int, seed: int) -> tuple[int, Counter[int]]:
+def _kill_at_random(tmp_path: Path, kills: int, seed: int) -> tuple[int, Counter[int]]:
     """How many records were sent, and how often each has landed."""
     moments, killed, stop = random.Random(seed), 0, tmp_path / "stop"
     home, topic = load_settings(tmp_path / "home"), "orders"
@@ -83,15 +83,9 @@ def kill_at_random(tmp_path: Path, kills: int, seed: int) -> tuple[int, Counter[
     return sent, found
 
 
-def test_landing_that_is_killed_lands_each_record_once(tmp_path: Path) -> None:
-    sent, found = kill_at_random(tmp_path, kills=2, seed=1)
-    assert sent > 500
-    assert found == Counter(range(sent))
-
-
 @pytest.mark.timeout(3_600)  # 25 minutes on a machine with a load of 12
-@pytest.mark.exhaustive  # minutes: 60 processes are killed, of which the quick test kills 2
+@pytest.mark.exhaustive  # minutes: 60 processes are killed, and each takes seconds to begin; two took 20 to 60 s
 def test_landing_that_is_killed_sixty_times_lands_each_record_once(tmp_path: Path) -> None:
-    sent, found = kill_at_random(tmp_path, kills=60, seed=2)
+    sent, found = _kill_at_random(tmp_path, kills=60, seed=2)
     assert sent > 5_000
     assert found == Counter(range(sent))
