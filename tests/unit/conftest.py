@@ -13,6 +13,15 @@ ON_BOTH_ENGINES = frozenset({
     "test_audit_log", "test_build_journal", "test_day_clock", "test_incident_cursor", "test_incidents_store",
 })  # fmt: skip
 """The modules of tests of what reads and writes the operations store."""
+ABOVE_THEM = frozenset({
+    "test_alerts", "test_breach", "test_contract_change", "test_corrections", "test_day_not_run", "test_episodes", "test_evidence",
+    "test_freeze", "test_incident_impact", "test_incident_metrics", "test_incident_response", "test_incidents",
+    "test_incidents_cli", "test_incidents_detection", "test_incidents_lifecycle", "test_incidents_triage", "test_lateness",
+    "test_people_report", "test_purge", "test_recurring", "test_remediation_due", "test_remediation_ends",
+    "test_remediation_heal", "test_remediation_two_causes", "test_serve_and_tokens", "test_shared_tests", "test_slo",
+    "test_status_page", "test_tickets", "test_upkeep", "test_watch",
+})  # fmt: skip
+"""Those of what stands on such stores: on the server in `make test-all`. What copies a home stays with the file in it."""
 
 
 @pytest.fixture
@@ -54,5 +63,8 @@ def _store_engine(request: pytest.FixtureRequest) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests of what reads and writes the operations store are run on both of its engines."""
     is_of_a_file = metafunc.definition.get_closest_marker("sqlite") is not None
-    if metafunc.module.__name__.rpartition(".")[2] in ON_BOTH_ENGINES and not is_of_a_file:
-        metafunc.parametrize("_store_engine", ["sqlite", "postgresql"], indirect=True)
+    name = metafunc.module.__name__.rpartition(".")[2]
+    if name in ON_BOTH_ENGINES | ABOVE_THEM and not is_of_a_file:
+        marks = [pytest.mark.exhaustive] if name in ABOVE_THEM else []
+        engines = [pytest.param("sqlite"), pytest.param("postgresql", marks=marks)]
+        metafunc.parametrize("_store_engine", engines, indirect=True)
