@@ -1,4 +1,5 @@
-"""Tests that a project could have on its inputs: all that hold on the clean data, with limits taken from them.
+"""Tests that a project could have: all that hold on the clean data, with limits taken from them. They are for its inputs, and
+where nothing describes an input, as files that a model names, for the models that read it.
 
 Each is known twice: as a test in a dbt yml, and as an expression over the whole table that is true where the test fails. So
 one query says of a broken input which of them would have noticed. That the two agree is proved by dbt in the end
@@ -6,15 +7,17 @@ one query says of a broken input which of them would have noticed. That the two 
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import PurePath
 from typing import Any
 
 import duckdb
 
 from reliability_platform.mutation.column_relations import LEAST_DAYS, any_row, belongings, is_plain
 from reliability_platform.mutation.columns import NAMED_AS_KEY, ColumnFacts, InputTable, ValueKind, learn
-from reliability_platform.mutation.project import ProjectInput
+from reliability_platform.mutation.project import Model, Project, ProjectInput
 from reliability_platform.mutation.sql_text import literal
 
 ERROR, WARN = "error", "warn"
@@ -27,6 +30,9 @@ HISTORY = (0.5, 0.8, 0.95)
 MAX_ACCEPTED, ROWS_EACH = 12, 20
 """Labels are listed if there are so few of them, or so many rows of each: surnames in a small table are no list of labels."""
 DAY = "1 day"
+MODEL = "model"
+NEW_YML = "reliability_mutate.yml"
+"""Where tests are written of what no yml describes yet."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,8 @@ class CandidateTest:
     """A test that holds today."""
 
     key: str
-    input: ProjectInput
+    place: ProjectInput
+    """What it is a test of."""
     column: str
     """Empty for a test of the table."""
     test: str
@@ -62,22 +69,64 @@ class _Spread:
     lower: int
 
 
+Places = Sequence[tuple[ProjectInput, InputTable]]
+"""What tests can be written for, with what its clean table is like."""
+
+
 def candidates(
-    connection: duckdb.DuckDBPyConnection, inputs: Sequence[tuple[ProjectInput, InputTable]]
+    connection: duckdb.DuckDBPyConnection, project: Project, inputs: Places, reads: Callable[[str], str]
 ) -> dict[str, list[CandidateTest]]:
-    """By input, those that hold on its clean data. Files have no place in a dbt yml, and none."""
-    found = {}
-    for given, table in inputs:
-        if given.is_own and table.rows:
-            earlier = list(_earlier(connection, table))
-            possible = [*_of_table(connection, given, table, inputs, has_history=bool(earlier))]
-            failing = set(would_fail(connection, table.relation, possible))
-            for each in earlier:
-                made_then = [*_of_table(connection, given, each, inputs, has_history=True)]
-                held_then = would_fail(connection, each.relation, made_then)
-                made_then = [one for one in made_then if one.key not in held_then]
-                failing |= would_fail(connection, table.relation, made_then)
-            found[given.key] = [one for one in possible if one.key not in failing]
+    """By the key of an input, those that hold on the clean data. `reads` tells where the clean rows of a relation are."""
+    described = [(given, table) for given, table in inputs if given.is_own]
+    known = {given.key: list(_that_hold(connection, given, table, described)) for given, table in described}
+    for given, _ in inputs:
+        if not given.is_own:
+            known[given.key] = []
+            for model in (one for one in project.models if _stands_for(one, given, project)):
+                if model.key not in known:
+                    place, table = _place_of(model), learn(connection, reads(model.relation))
+                    known[model.key] = list(_that_hold(connection, place, table, described))
+                known[given.key] += known[model.key]
+    return {given.key: known[given.key] for given, _ in inputs}
+
+
+def _stands_for(model: Model, given: ProjectInput, project: Project) -> bool:
+    """Whether tests of a model can be in the place of those of an input that it reads; a version of a model is described
+    otherwise.
+    """
+    return given.relation in model.query.named and model.package == project.name and model.key.count(".") == 2
+
+
+def _place_of(model: Model) -> ProjectInput:
+    sql, *yml = model.files
+    written = yml[0] if yml else (PurePath(sql).parent / NEW_YML).as_posix()
+    return ProjectInput(model.key, model.name, MODEL, model.relation, written, is_own=True)
+
+
+def _that_hold(
+    connection: duckdb.DuckDBPyConnection, place: ProjectInput, table: InputTable, others: Places
+) -> Iterator[CandidateTest]:
+    if not table.rows:
+        return
+    earlier = list(_earlier(connection, table))
+    possible = [*_of_table(connection, place, table, others, has_history=bool(earlier))]
+    failing = set(would_fail(connection, table.relation, possible))
+    for each in earlier:
+        made_then = [*_of_table(connection, place, each, others, has_history=True)]
+        held_then = would_fail(connection, each.relation, made_then)
+        made_then = [one for one in made_then if one.key not in held_then]
+        failing |= would_fail(connection, table.relation, made_then)
+    yield from (one for one in possible if one.key not in failing)
+
+
+def would_notice(
+    cursor: duckdb.DuckDBPyConnection, changed: Mapping[str, str], watch: Sequence[CandidateTest]
+) -> frozenset[str]:
+    """The keys of those that fail on what is broken; `changed` tells where the rows of each relation are that is not as it was."""
+    found = frozenset[str]()
+    for relation, members in groupby(watch, key=lambda one: one.place.relation):
+        if relation in changed:
+            found |= would_fail(cursor, changed[relation], list(members))
     return found
 
 
@@ -118,7 +167,7 @@ def _of_table(
     connection: duckdb.DuckDBPyConnection,
     given: ProjectInput,
     table: InputTable,
-    inputs: Iterable[tuple[ProjectInput, InputTable]],
+    inputs: Places,
     *,
     has_history: bool,
 ) -> Iterator[CandidateTest]:
@@ -251,11 +300,11 @@ def _references(
     given: ProjectInput,
     table: InputTable,
     column: ColumnFacts,
-    inputs: Iterable[tuple[ProjectInput, InputTable]],
+    inputs: Places,
 ) -> Iterator[CandidateTest]:
     for other, there in inputs:
         key = next((one for one in there.columns if one.is_unique and one.is_key and one.kind is column.kind), None)
-        if other.key == given.key or other.kind == "files" or not other.is_own or key is None:
+        if other.key == given.key or key is None:
             continue
         lacks = f"count(*) filter (where {column.sql} is not null and {column.sql} not in (select {key.sql} from {there.relation})) > 0"
         row = connection.execute(f"select {lacks} from {table.relation}").fetchone()

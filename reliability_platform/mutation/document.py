@@ -62,7 +62,7 @@ def document(tested: Tested, proof: Proof | None = None) -> dict[str, Any]:
         "outcomes": [_outcome(one) for one in outcomes],
         "proposals": [
             {
-                "input": one.candidate.input.name,
+                "input": one.candidate.place.name,
                 "column": one.candidate.column or None,
                 "test": one.entry,
                 "kills": list(one.kills),

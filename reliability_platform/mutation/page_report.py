@@ -57,7 +57,7 @@ def page_report(tested: Tested, proof: Proof | None = None) -> list[Block]:
 def _proposed(tested: Tested, proof: Proof | None) -> list[Block]:
     rows = [
         [
-            one.candidate.input.name,
+            one.candidate.place.name,
             one.candidate.column,
             one.candidate.test,
             ", ".join(f"{name}: {value}" for name, value in one.candidate.arguments.items()),

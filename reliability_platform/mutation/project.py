@@ -21,7 +21,7 @@ class ProjectInput:
     """dbt's unique id; of files, the call that reads them."""
     name: str
     kind: str
-    """`seed`, `source` or `files`."""
+    """`seed`, `source` or `files`; `model` for a model that tests are proposed for in the place of files."""
     relation: str
     """As compiled queries name it."""
     yml: str = ""
@@ -53,6 +53,11 @@ class Model:
 
     through_dbt: str = ""
     """Why it cannot be built from `query`, which names what it reads; empty where it can."""
+
+    @property
+    def package(self) -> str:
+        """The project or package that it is of."""
+        return self.key.split(".")[1]
 
     @property
     def grows(self) -> bool:

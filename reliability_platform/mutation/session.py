@@ -220,7 +220,7 @@ def _tested(
                 f"Nothing feeds the project {project.name}: no seed, no table of a source in the profile's database and no file "
                 "that its models read holds a row. Load the sources, or name another --target."
             )
-        watch = candidates(build.connection, inputs) if wanted.propose else {}
+        watch = candidates(build.connection, build.project, inputs, build.reads) if wanted.propose else {}
         tell(f"Breaking {counted(len(inputs), 'input')} in {counted(len(mutants), 'way')}")
         began = time.monotonic()
         second = following.build if following is not None else None

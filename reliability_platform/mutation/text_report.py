@@ -125,7 +125,7 @@ def _proposed(tested: Tested, proof: Proof) -> Iterator[str]:
     yield ""
     yield f"{counted(len(tested.proposals), 'test')} would have noticed {counted(sum(len(one.kills) for one in tested.proposals), 'survivor')}:"
     for one in tested.proposals:
-        where = one.candidate.input.name + (f".{one.candidate.column}" if one.candidate.column else "")
+        where = one.candidate.place.name + (f".{one.candidate.column}" if one.candidate.column else "")
         said = ", ".join(f"{name}: {value}" for name, value in one.candidate.arguments.items())
         yield f"  {len(one.kills):>4}  {where}: {one.candidate.test}{f' ({said})' if said else ''}, {one.candidate.severity}"
     if proof.holds:

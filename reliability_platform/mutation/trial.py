@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reliability_platform.mutation.candidates import CandidateTest, would_fail
+from reliability_platform.mutation.candidates import CandidateTest, would_notice
 from reliability_platform.mutation.direct_build import (
     INTERRUPTED,
     REFUSED,
@@ -86,7 +86,7 @@ def _judged(
     models = tuple(named[one] for one in built.changed if one in named)
     tests = tuple(sorted(built.noticed.items()))
     changes: tuple[TableChange, ...] = ()
-    would_notice = frozenset[str]()
+    noticing = frozenset[str]()
     if tests:
         status = MutantStatus.KILLED
     elif built.broken:
@@ -95,12 +95,14 @@ def _judged(
         status = MutantStatus.EQUIVALENT
     else:
         changes = _read_otherwise(build, room, built)
-        would_notice = would_fail(room.cursor, built.changed[mutant.input.relation][0], watch)
+        now = {relation: place for relation, (place, _) in built.changed.items()}
+        noticing = would_notice(room.cursor, now, watch)
         status = MutantStatus.SURVIVED_CHANGED if changes else MutantStatus.SURVIVED
     why = "; ".join(f"{name}: {why}" for name, why in built.broken.items())
     seconds = time.monotonic() - began
-    noticing = tuple(sorted(would_notice))
-    return MutantOutcome(mutant, status, tests, models, changes, why, seconds, noticing, built.dbt_seconds)
+    return MutantOutcome(
+        mutant, status, tests, models, changes, why, seconds, tuple(sorted(noticing)), built.dbt_seconds
+    )
 
 
 def _read_otherwise(build: DirectBuild, room: MutantRoom, built: MutantBuild) -> tuple[TableChange, ...]:

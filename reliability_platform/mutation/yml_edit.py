@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.atomic import write_atomically
-from reliability_platform.mutation.candidates import CandidateTest
+from reliability_platform.mutation.candidates import MODEL, NEW_YML, CandidateTest
 from reliability_platform.mutation.errors import ProjectUnusableError
 from reliability_platform.mutation.private_profile import project_file
 from reliability_platform.mutation.proposals import ProposedTest
 
 OWN_TESTS = Path("generic") / "reliability_mutate.sql"
-NEW_YML = "reliability_mutate.yml"
-SECTIONS = {"seed": "seeds", "source": "sources"}
+SECTIONS = {"seed": "seeds", "source": "sources", MODEL: "models"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def edits(layout: ProjectLayout, proposals: Iterable[ProposedTest]) -> list[File
     proposals = list(proposals)
     by_file: dict[Path, list[ProposedTest]] = {}
     for one in proposals:
-        path = one.candidate.input.yml or Path(layout.seed_path) / NEW_YML
+        path = one.candidate.place.yml or Path(layout.seed_path) / NEW_YML
         by_file.setdefault(layout.folder / path, []).append(one)
     found = [_edited(path, members) for path, members in sorted(by_file.items())]
     if any(not one.candidate.is_builtin for one in proposals):
@@ -121,12 +120,12 @@ def _list_offset(text: str) -> int:
 
 
 def _add(content: Any, candidate: CandidateTest, entry: Any, key: str) -> None:
-    section = _list(content, SECTIONS[candidate.input.kind])
-    if candidate.input.kind == "source":
-        source, _, table = candidate.input.name.partition(".")
+    section = _list(content, SECTIONS[candidate.place.kind])
+    if candidate.place.kind == "source":
+        source, _, table = candidate.place.name.partition(".")
         described = _named(_list(_named(section, source), "tables"), table)
     else:
-        described = _named(section, candidate.input.name)
+        described = _named(section, candidate.place.name)
     if candidate.column:
         described = _named(_list(described, "columns"), candidate.column)
     tests = _list(described, next((one for one in ("data_tests", "tests") if one in described), key))

@@ -42,7 +42,7 @@ from reliability_platform.mutation.mutants import Mutant, all_mutants, sample
 from reliability_platform.mutation.page_report import page_report
 from reliability_platform.mutation.private_copy import CLAIM, PREFIX, private_folder
 from reliability_platform.mutation.private_profile import PrivateProfile, ProfileChoice, make_private, may_open
-from reliability_platform.mutation.project import ProjectInput
+from reliability_platform.mutation.project import Project, ProjectInput
 from reliability_platform.mutation.proof import prove
 from reliability_platform.mutation.readings import compare, fingerprint
 from reliability_platform.mutation.score import Score
@@ -301,6 +301,7 @@ def test_a_change_is_judged_by_the_inputs_above_it(built: Bakery, tmp_path: Path
             changed_files(tmp_path, commit)
 
 
+NO_MODELS = Project("bakery", (), (), (), ())
 SEEDS = """# what the bakery delivers
 seeds:
 - name: raw_customers   # one row each
@@ -347,7 +348,7 @@ def test_what_a_column_holds_is_never_jinja_nor_sql_in_a_proposal() -> None:
     hostile = ["{{ env_var('HOME') }}", "it's"]
     connection.execute("create table labels as select unnest(?) as label from range(30)", [hostile])
     given = ProjectInput("seed.bakery.labels", "labels", "seed", "labels", is_own=True)
-    found = candidates(connection, [(given, learn(connection, "labels"))])["seed.bakery.labels"]
+    found = candidates(connection, NO_MODELS, [(given, learn(connection, "labels"))], str)["seed.bakery.labels"]
     assert "accepted_values" not in {one.test for one in found}
     assert not any("{" in str(one.arguments.get(name)) for one in found for name in one.arguments)
 

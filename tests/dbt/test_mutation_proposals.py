@@ -11,13 +11,15 @@ import pytest
 from reliability_platform.mutation.candidates import candidates
 from reliability_platform.mutation.clean_build import freshness_tests
 from reliability_platform.mutation.columns import learn
-from reliability_platform.mutation.project import ProjectInput
+from reliability_platform.mutation.project import Project, ProjectInput
+from reliability_platform.mutation.proof import prove
 from reliability_platform.mutation.proposals import ProposedTest
 from reliability_platform.mutation.score import Killable
 from reliability_platform.mutation.session import Tested, Wanted, mutate
 from reliability_platform.mutation.trial import MutantStatus
 from reliability_platform.mutation.yml_edit import ProjectLayout, edits, write
 
+NO_MODELS = Project("shop", (), (), (), ())
 HEADER = ["id", "store", "region", "ordered_on", "sent_on", "net", "tax", "total", "price"]
 STORES = {1: "north", 2: "south", 3: "south"}
 
@@ -70,7 +72,7 @@ def test_each_candidate_is_in_dbt_what_it_is_here(project: Path, before: Tested,
     with duckdb.connect() as connection:
         ((given, _),) = before.inputs
         connection.execute(f"create table sales as from read_csv('{project}/seeds/raw_sales.csv')")
-        possible = candidates(connection, [(given, learn(connection, "sales"))])[given.key]
+        possible = candidates(connection, NO_MODELS, [(given, learn(connection, "sales"))], str)[given.key]
     found = {one.test for one in possible}
     assert {"adds_up", "ratio_between", "not_before_other", "one_value_each", "every_day_there"} <= found
     assert {"rows_each_day_at_most", "row_count_at_least", "unique", "not_null"} <= found
@@ -113,7 +115,10 @@ def test_what_the_next_day_would_break_is_not_proposed() -> None:
         "n * 1.5 as running, 5 + n % 3 as price, (1000 + n)::double as looks_unique from range(200) as t(n)"
     )
     given = ProjectInput("seed.shop.sales", "sales", "seed", "sales", is_own=True)
-    found = {(one.column, one.test) for one in candidates(connection, [(given, learn(connection, "sales"))])[given.key]}
+    found = {
+        (one.column, one.test)
+        for one in candidates(connection, NO_MODELS, [(given, learn(connection, "sales"))], str)[given.key]
+    }
     assert ("", "row_count_between") not in found
     assert ("", "row_count_at_least") in found
     assert ("paid_by", "accepted_values") not in found
@@ -121,6 +126,26 @@ def test_what_the_next_day_would_break_is_not_proposed() -> None:
     assert ("price", "mean_between") in found
     assert ("looks_unique", "unique") not in found
     assert ("id", "unique") in found
+
+
+@pytest.mark.exhaustive  # 15 s: the project is tested three times
+def test_tests_of_files_are_those_of_the_model_that_reads_them(project: Path, tmp_path: Path) -> None:
+    """No yml describes a file that a model names; the model can be described, in the yml that it has or in a new one."""
+    shop = tmp_path / "shop"
+    shutil.copytree(project, shop, ignore=shutil.ignore_patterns("*.duckdb*", "target", "logs"))
+    shutil.move(shop / "seeds" / "raw_sales.csv", shop / "raw_sales.csv")
+    (shop / "models" / "sales.sql").write_text("select * from read_csv('raw_sales.csv')")
+    (shop / "models" / "stores.sql").write_text("select store, sum(total) from {{ ref('sales') }} group by store")
+    wanted = Wanted(shop, propose=True, journal=tmp_path / "journal")
+    tested = mutate(wanted)
+    assert {(one.candidate.place.kind, one.candidate.place.name) for one in tested.proposals} == {("model", "sales")}
+    proof = prove(wanted, tested)
+    assert proof.holds
+    assert proof.with_them.score.killed > tested.score.killed
+    assert [one.path.relative_to(shop).as_posix() for one in proof.changes] == [
+        "models/reliability_mutate.yml",
+        "tests/generic/reliability_mutate.sql",
+    ]
 
 
 def test_freshness_of_a_source_is_a_test() -> None:
