@@ -190,6 +190,7 @@ def test_a_project_is_judged_where_it_lives(project: Path) -> None:
     assert MutantStatus.TIMED_OUT not in {one.status for one in tested.outcomes}
 
 
+@pytest.mark.exhaustive  # 7 s
 def test_large_tables_are_sampled_in_the_server(project: Path) -> None:
     """Of a customer all orders are kept, or none; the user's tables stay whole."""
     tested = _mutate(project, most_rows=15, most=1)
@@ -283,6 +284,7 @@ def test_a_server_that_cannot_be_used_is_one_line(
     assert "canary" not in str(refused.value) and "\n" not in str(refused.value)
 
 
+@pytest.mark.exhaustive  # 14 s: a whole test of a project
 def test_a_user_of_few_rights(server: PostgresqlServer, project: Path) -> None:
     """One who may create no schema is told what to grant; of one who may, what cannot be read is named."""
     server.execute(f"create role reader login password '{PASSWORD}'")

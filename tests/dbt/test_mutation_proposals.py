@@ -87,6 +87,7 @@ def test_each_candidate_is_in_dbt_what_it_is_here(project: Path, before: Tested,
     assert noticed == foreseen
 
 
+@pytest.mark.exhaustive  # 15 s: a whole test of a project
 def test_what_was_beyond_tests_of_one_column_is_noticed(before: Tested) -> None:
     """Values in the wrong rows, a day of many missing, an amount 10 % higher: by how columns and days belong together."""
     would = {one.mutant.key: one.would_notice for one in before.outcomes}

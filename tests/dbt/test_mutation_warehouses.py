@@ -105,6 +105,7 @@ def test_inputs_that_cannot_be_used_are_one_line(project: Path) -> None:
         _mutate(project)
 
 
+@pytest.mark.exhaustive  # 5 s
 def test_a_project_without_a_profile_is_of_the_warehouse_that_is_named(project: Path) -> None:
     """As most public projects have none."""
     (project / "profiles.yml").unlink()

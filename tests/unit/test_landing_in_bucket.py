@@ -161,7 +161,7 @@ def test_a_day_costs_one_listing_and_nothing_is_fetched_that_this_home_has_put_t
     assert (asked.count("ls"), asked.count("cat"), asked.count("cat_file")) == (2, 1, 0)
 
 
-@pytest.mark.parametrize("after", [0, 1, 2, 3])
+@pytest.mark.parametrize("after", [1, *(pytest.param(one, marks=pytest.mark.exhaustive) for one in (0, 2, 3))])
 def test_a_home_that_dies_while_it_lands_shows_no_half_of_a_batch(
     after: int, home: Settings, store: ObjectStore, tmp_path: Path
 ) -> None:
@@ -241,6 +241,7 @@ def test_an_object_that_vanishes_is_named_and_put_back_from_the_home(home: Setti
     assert not examine_landing(home)
 
 
+@pytest.mark.exhaustive  # 6 s
 def test_a_home_goes_to_another_bucket(home: Settings, store: ObjectStore) -> None:
     land(home)
     bring_in(home, SOURCE, [DAY])
@@ -291,6 +292,7 @@ def survey_of(home: Settings) -> tuple[Betraying, ...]:
     return tuple(found)
 
 
+@pytest.mark.exhaustive  # 9 s
 def test_a_fault_lets_a_day_of_the_bucket_land_anew(home: Settings, store: ObjectStore) -> None:
     """What had landed is gone from there as well: the lab knows what has been broken, and nothing else is left of it."""
     SIMULATION.save(home)

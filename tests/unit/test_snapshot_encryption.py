@@ -155,6 +155,7 @@ def test_what_a_file_refuses_to_give_is_told_as_it_is() -> None:
         pass
 
 
+@pytest.mark.exhaustive  # 20 s; what is encrypted and what an object store holds have tests of their own
 def test_encrypted_snapshots_in_an_object_store(
     home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
