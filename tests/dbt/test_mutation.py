@@ -336,9 +336,10 @@ def test_proposed_tests_are_proved_and_written_beside_what_is_there(tmp_path: Pa
     own = {one.candidate.test for one in tested.proposals if not one.candidate.is_builtin}
     assert own == set(re.findall(r"% test (\w+)", added))
     assert own
-    assert sorted(path.name for path in _hashes(folder).keys() - before.keys()) == [
-        "reliability_mutate.sql",
-        "reliability_mutate.yml",
+    assert sorted(path.relative_to(folder).as_posix() for path in _hashes(folder).keys() - before.keys()) == [
+        "models/reliability_mutate.yml",  # of the model that reads files
+        "seeds/reliability_mutate.yml",
+        "tests/generic/reliability_mutate.sql",
     ]
 
 
