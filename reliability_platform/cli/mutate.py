@@ -177,6 +177,8 @@ def mutate(
         tested = run_mutation(wanted, tell, judged)
         if tested.proposals:
             proof = prove(wanted, tested, tell, judged)
+    if wanted.propose and not tested.proposals:
+        progress.print("There is no test to propose: none that is known here would notice more.", markup=False)
     if proof is not None and write and proof.holds:
         write_edits(proof.changes)
     if as_json:

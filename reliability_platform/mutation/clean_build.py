@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from reliability_platform.mutation.dbt_commands import DbtCommands
+from reliability_platform.mutation.dbt_commands import DbtCommands, said_of
 from reliability_platform.mutation.errors import ProjectUnusableError
 from reliability_platform.mutation.given_inputs import GivenFile, given_files, load
 from reliability_platform.mutation.private_profile import PrivateProfile, add_catalogs, allow_reading, attached
@@ -205,7 +205,7 @@ def _allow_files(
 
 
 def _reason(result: Any) -> str:
-    return " ".join(str(getattr(result, "message", None) or NOT_RUN).split())[:MAX_REASON]
+    return said_of(result)[:MAX_REASON] or NOT_RUN
 
 
 def _project(

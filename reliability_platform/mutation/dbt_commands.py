@@ -23,6 +23,7 @@ QUIET = ("--quiet", "--log-level=none", "--log-level-file=none", "--no-use-color
 VIEW, TABLE, PLUGIN = "view", "table", "plugin"
 WITHOUT_COMMENT = re.compile(r"^\s*/\*.*?\*/", re.DOTALL)
 """The comment that dbt puts before each query."""
+COMPILED_AT = re.compile(r"\s*compiled code at [^\n]*")
 
 
 class DbtCommands:
@@ -154,6 +155,11 @@ def called_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
+
+
+def said_of(result: Any) -> str:
+    """What dbt says of a node, in one line and without the private file that is gone when it is read; empty of one that did not run."""
+    return " ".join(COMPILED_AT.sub("", str(getattr(result, "message", None) or "")).split())
 
 
 def _reason(result: Any, project: Path, what: str) -> str:

@@ -28,6 +28,8 @@ def effect(change: TableChange) -> str:
         parts.append(f"{share(by)} {what} ({rows})")
     worst = sorted(change.measures, key=lambda one: (-one.relative, one.column))
     parts += [_moved(one) for one in worst[:SHOWN_MEASURES]]
+    if not parts and not change.differing:
+        return f"{change.model} has other columns, or of another type: {', '.join(change.columns[:3])}"
     if not parts:
         where = f" in {', '.join(change.columns[:3])}" if change.columns else ""
         parts.append(f"{counted(change.differing, 'wrong row')} of {change.rows_after:,}{where}")

@@ -42,6 +42,7 @@ from reliability_platform.mutation.warehouses.translation import Translations
 LEAST_SECONDS = 10.0
 TIMES_A_CLEAN_BUILD = 20
 """A mutant that takes longer than so many clean builds, and than `LEAST_SECONDS`, is timed out."""
+ON_A_COPY, IN_THE_SERVER = "on a private copy of its data", "in the server, in schemas of this run"
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def mutate(wanted: Wanted, tell: Tell = unheard, progress: Progress = unheard) -
         profile = make(folder, wanted.profile, private, beside)
         untouched = Untouched.seen(beside, *profile.originals)
         try:
-            tell("Building the project once on a private copy of its data")
+            tell(f"Building the project once {IN_THE_SERVER if wanted.native else ON_A_COPY}")
             allow_reading(profile, [str(one.resolve()) for one in wanted.reads], [])
             with _speaking(profile, private) as translations, _native(wanted, profile, private) as native:
                 dbt = DbtCommands(

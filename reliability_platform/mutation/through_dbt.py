@@ -14,7 +14,7 @@ from functools import cached_property
 
 import duckdb
 
-from reliability_platform.mutation.dbt_commands import DbtCommands
+from reliability_platform.mutation.dbt_commands import DbtCommands, said_of
 from reliability_platform.mutation.files_as_tables import reading_tables
 from reliability_platform.mutation.private_copy import PrivateFolder
 from reliability_platform.mutation.private_profile import PrivateProfile, another_copy
@@ -59,7 +59,7 @@ class ThroughDbt:
         for model in models:
             result = status.get(model.key)
             if result is None or str(result.status) != BUILT:
-                failed[model.name] = " ".join(str(getattr(result, "message", None) or "skipped").split())[:MAX_REASON]
+                failed[model.name] = said_of(result)[:MAX_REASON] or "skipped"
         aliases = {catalog: f"{name}_{catalog}" for catalog in copied}
         for catalog, path in copied.items():
             cursor.execute(f"attach {literal(str(path))} as {quoted(aliases[catalog])} (read_only)")

@@ -37,7 +37,7 @@ from reliability_platform.mutation.document import document
 from reliability_platform.mutation.errors import NoProjectError, ProjectUnusableError
 from reliability_platform.mutation.faults import FAULTS
 from reliability_platform.mutation.junit import junit
-from reliability_platform.mutation.messages import said
+from reliability_platform.mutation.messages import effect, said
 from reliability_platform.mutation.mutants import Mutant, all_mutants, sample
 from reliability_platform.mutation.page_report import page_report
 from reliability_platform.mutation.private_copy import CLAIM, PREFIX, private_folder
@@ -461,3 +461,15 @@ def test_rows_that_differ_are_counted_as_often_as_they_are_there() -> None:
         )
         (by_engine,) = connection.execute("select count(*) from (from changed except all from clean)").fetchone() or ()
     assert found.differing == by_engine == 3
+
+
+def test_a_column_of_another_type_is_no_wrong_row() -> None:
+    """"0 wrong rows" stood in the list of what is wrong: each value was there, as a text."""
+    with duckdb.connect() as connection:
+        connection.execute("create table clean as select date '2026-01-01' as day, 1 as n")
+        connection.execute("create table changed as select '2026-01-01' as day, 1 as n")
+        before, after = (fingerprint(connection, one) for one in ("clean", "changed"))
+        found = compare(
+            lambda sql: connection.execute(sql).fetchone() or (), ("m", ()), ("clean", "changed"), (before, after)
+        )
+    assert effect(found) == "m has other columns, or of another type: day"

@@ -202,6 +202,39 @@ def test_large_tables_are_sampled_in_the_server(project: Path) -> None:
 
 
 @pytest.mark.exhaustive
+def test_a_server_that_ends_idle_connections_is_used(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours idle while dbt builds: a run could never end where `idle_session_timeout` is set. Tests that cannot run say why, without
+    the private file that dbt compiled.
+    """
+    monkeypatch.setenv("PGOPTIONS", "-c idle_session_timeout=700")
+    (project / "tests/assert_nothing.sql").write_text("select 1 from {{ ref('revenue') }} where 1 / (orders - orders) > 0")
+    tested = _mutate(project, most=2)
+    assert len(tested.outcomes) == 2
+    (why,) = (one.why for one in tested.project.left_out if one.name == "assert_nothing")
+    assert "division by zero" in why and "compiled code" not in why
+
+
+@pytest.mark.exhaustive
+def test_a_server_that_stops_says_what_is_left_and_the_next_run_drops_it(
+    server: PostgresqlServer, project: Path
+) -> None:
+    """The lock of the run is gone with the server."""
+
+    def stop(done: int, planned: int) -> None:
+        if done == 2 and server.process is not None:
+            server.stop(signal.SIGINT)
+
+    wanted = Wanted(project, native=True, journal=project.parent / "journal", most=30)
+    try:
+        with pytest.raises(ProjectUnusableError, match=r"The schemas of this run are left: the next run drops them\.$"):
+            mutate(wanted, progress=stop)
+    finally:
+        server.start()
+    assert _rows(server, f"select 1 from pg_namespace where nspname like '{PREFIX}%'")
+    assert len(mutate(wanted).outcomes) == 30
+
+
+@pytest.mark.exhaustive
 def test_a_run_that_was_cut_off_goes_on(project: Path) -> None:
     """Although its schemas have other names the next time."""
 

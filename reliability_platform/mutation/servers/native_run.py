@@ -97,7 +97,10 @@ class NativeRun:
         """Drop all of it. Raises `ProjectUnusableError` naming what cannot be dropped."""
         self._open.close()
         if self._server is not None:
-            left = self._server.close()
+            try:
+                left = self._server.close()
+            except ProjectUnusableError as error:
+                raise ProjectUnusableError(f"{error} The schemas of this run are left: the next run drops them.") from None
             if left:
                 raise ProjectUnusableError(f"{'; '.join(left)}: drop it by hand.")
 

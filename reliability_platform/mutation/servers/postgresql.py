@@ -24,6 +24,8 @@ from reliability_platform.mutation.sql_text import literal, quoted
 
 LOCKS = 0x6D757461
 """The first half of the keys of our advisory locks ("muta"); the second is the run."""
+WAITS = "select set_config(name, '0', false) from pg_settings where name in ('idle_session_timeout', 'idle_in_transaction_session_timeout')"
+"""A server may end connections that are idle: ours are, for as long as dbt builds or a mutant is made in DuckDB."""
 CANCELLED = "57014"
 SERVER_TROUBLE = ("08", "53", "57", "58", "XX")
 """Classes of SQLSTATE that say nothing of the statement: the connection, room, an operator, the system."""
@@ -269,6 +271,8 @@ class Postgresql:
             raise ProjectUnusableError(
                 f"The server of the profile cannot be used: {said} — `dbt debug` shows what is asked for."
             ) from None
+        with connection.handle.cursor() as cursor:
+            cursor.execute(WAITS)
         connection.handle.commit()  # the role of the profile, which a mutant that is rolled back would take along
         connection.handle.autocommit = autocommit
         return connection.handle
