@@ -464,7 +464,7 @@ def test_rows_that_differ_are_counted_as_often_as_they_are_there() -> None:
 
 
 def test_a_column_of_another_type_is_no_wrong_row() -> None:
-    """"0 wrong rows" stood in the list of what is wrong: each value was there, as a text."""
+    """ "0 wrong rows" stood in the list of what is wrong: each value was there, as a text."""
     with duckdb.connect() as connection:
         connection.execute("create table clean as select date '2026-01-01' as day, 1 as n")
         connection.execute("create table changed as select '2026-01-01' as day, 1 as n")

@@ -207,7 +207,9 @@ def test_a_server_that_ends_idle_connections_is_used(project: Path, monkeypatch:
     the private file that dbt compiled.
     """
     monkeypatch.setenv("PGOPTIONS", "-c idle_session_timeout=700")
-    (project / "tests/assert_nothing.sql").write_text("select 1 from {{ ref('revenue') }} where 1 / (orders - orders) > 0")
+    (project / "tests/assert_nothing.sql").write_text(
+        "select 1 from {{ ref('revenue') }} where 1 / (orders - orders) > 0"
+    )
     tested = _mutate(project, most=2)
     assert len(tested.outcomes) == 2
     (why,) = (one.why for one in tested.project.left_out if one.name == "assert_nothing")

@@ -100,7 +100,9 @@ class NativeRun:
             try:
                 left = self._server.close()
             except ProjectUnusableError as error:
-                raise ProjectUnusableError(f"{error} The schemas of this run are left: the next run drops them.") from None
+                raise ProjectUnusableError(
+                    f"{error} The schemas of this run are left: the next run drops them."
+                ) from None
             if left:
                 raise ProjectUnusableError(f"{'; '.join(left)}: drop it by hand.")
 
