@@ -13,13 +13,13 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
-from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.in_memory import in_memory
 from reliability_platform.json_text import pointer
 from reliability_platform.landing.seals import seal_again
+from reliability_platform.landing.working_copy import write
 from reliability_platform.parquet import literal
 from reliability_platform.settings import Settings
 
@@ -59,7 +59,7 @@ def permit(settings: Settings, source: str, day: date, permission: Permission) -
         return
     content = json.dumps(asdict(permission), indent=2, sort_keys=True) + "\n"
     path = _path(settings, source, day, permission.batch_id)
-    write_atomically(path, content.encode())
+    write(settings, path, content.encode())
     seal_again(settings, path)
 
 

@@ -2,7 +2,8 @@
 
 The table in the operations store is the truth; which correction is in force is a fold over it. For each source and landing
 day a file in the home says what is in force there, so that a build stays a function of files. It is written anew from the
-table before each admission of the pipeline.
+table before each admission of the pipeline. What a file says that the table has never known was decided in a home that is lost,
+and came from the bucket: it stays in force, before all that the table has.
 
 A correction is about the bytes of the deliveries that were there when it was applied, and never about what comes later: a
 source that sends the right numbers after all is not corrected once more.
@@ -10,7 +11,8 @@ source that sends the right numbers after all is not corrected once more.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -19,12 +21,12 @@ from pathlib import Path
 from sqlalchemy import Engine, Row, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from reliability_platform.atomic import write_atomically
 from reliability_platform.audit_log import Changes, note_act
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.landing.correction import Correction
 from reliability_platform.landing.seals import seal_again
+from reliability_platform.landing.working_copy import remove, write
 from reliability_platform.masking import scrub
 from reliability_platform.operations.tables import MAX_REASON, corrections
 from reliability_platform.settings import Settings
@@ -195,21 +197,36 @@ def _path(settings: Settings, source: str, landing_date: date) -> Path:
 
 def write_corrections(settings: Settings, engine: Engine, source: str, days: Sequence[date]) -> None:
     """Bring the files of some landing days in line with the table. What says the same already is not written."""
-    decided = Corrections(engine).in_force(source)
+    decided = Corrections(engine).all(source)
+    known = {one.id for one in decided}
+    inherited = {day: _unknown(settings, source, day, known) for day in corrected_days(settings, source)}
+    last = max((one.place for found in inherited.values() for one in found), default=0)
     for day in days:
-        told = [
-            {"id": one.id, "place": one.place, "correction": one.correction.document(), "batches": batches}
+        own = [
+            InForce(one.id, last + one.place, one.correction, batches)
             for one in decided
-            if (batches := {it.batch_id: it.fingerprint for it in one.deliveries if it.landing_date == day})
+            if one.turn is Turn.APPLIED
+            and (batches := {it.batch_id: it.fingerprint for it in one.deliveries if it.landing_date == day})
+        ]
+        told = [
+            {"id": one.id, "place": one.place, "correction": one.correction.document(), "batches": one.batches}
+            for one in [*inherited.get(day, ()), *own]
         ]
         path = _path(settings, source, day)
         content = (json.dumps(told, indent=2, sort_keys=True) + "\n").encode()
         if not told and path.exists():
-            path.unlink()
+            remove(settings, path)
             seal_again(settings, path)
         elif told and not (path.exists() and path.read_bytes() == content):
-            write_atomically(path, content)
+            write(settings, path, content)
             seal_again(settings, path)
+
+
+def _unknown(settings: Settings, source: str, day: date, known: Collection[str]) -> list[InForce]:
+    """What the file of a day says besides what the table knows; nothing of one that is damaged, which is written anew."""
+    with suppress(EnvironmentUnusableError):
+        return [one for one in read_corrections(settings, source, day) if one.id not in known]
+    return []
 
 
 def corrected_days(settings: Settings, source: str) -> list[date]:

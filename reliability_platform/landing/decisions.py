@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-from reliability_platform.atomic import write_atomically
 from reliability_platform.audit_log import Changes, note_act
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.landing.casts import CASTS, NEEDED_NO_MORE
 from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.seals import seal_again
+from reliability_platform.landing.working_copy import remove, write
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 
@@ -56,7 +56,7 @@ def approve_shim(settings: Settings, source: str, batch_id: str, reading: Readin
     content = json.dumps({**asdict(reading), "approved_by": by, "why": why}, indent=2, sort_keys=True) + "\n"
     path = _path(settings, source, batch_id)
     if not path.exists() or path.read_text() != content:
-        write_atomically(path, content.encode())
+        write(settings, path, content.encode())
         seal_again(settings, path)
         _note(settings, Changes.READ_OTHERWISE, f"{batch_id}: {reading.words}", by, why)
 
@@ -69,7 +69,7 @@ def withdraw_shim(settings: Settings, source: str, batch_id: str, by: str, why: 
     """Refuse the batch again from the next admission on; whether it had a shim."""
     path = _path(settings, source, batch_id)
     had_one = path.exists()
-    path.unlink(missing_ok=True)
+    remove(settings, path)
     seal_again(settings, path)
     if had_one:
         _note(settings, Changes.READ_AS_DELIVERED, batch_id, by, why)
@@ -89,7 +89,7 @@ def accept_late_rows(settings: Settings, source: str, landing_date: date, by: st
     """Let rows beyond the watermark count from the next run on. Approving it again changes nothing."""
     path = _late_path(settings, source, landing_date)
     if not path.exists():
-        write_atomically(path, (json.dumps({"approved_by": by, "why": why}, indent=2) + "\n").encode())
+        write(settings, path, (json.dumps({"approved_by": by, "why": why}, indent=2) + "\n").encode())
         seal_again(settings, path)
         _note(settings, Changes.ACCEPT_LATE, f"{source} of {landing_date}", by, why)
 
@@ -99,7 +99,7 @@ def withdraw_late_rows(settings: Settings, source: str, landing_date: date, by: 
     path = _late_path(settings, source, landing_date)
     if not path.exists() or json.loads(path.read_text())["why"] != why:
         return False
-    path.unlink()
+    remove(settings, path)
     seal_again(settings, path)
     _note(settings, Changes.HOLD_LATE, f"{source} of {landing_date}", by, why)
     return True

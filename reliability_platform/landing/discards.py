@@ -2,7 +2,8 @@
 
 The table in the operations store is the truth. For each source and landing day a file in the home says the same, so
 that admission stays a function of files; it is written anew from the table before each admission of the pipeline, and
-whoever dies between the two loses nothing.
+whoever dies between the two loses nothing. What a file says that the table does not know was decided in a home that is lost:
+it stays.
 """
 
 import hashlib
@@ -15,9 +16,9 @@ from pathlib import Path
 from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from reliability_platform.atomic import write_atomically
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.landing.seals import seal_again
+from reliability_platform.landing.working_copy import write
 from reliability_platform.masking import scrub
 from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import MAX_REASON, discards
@@ -129,11 +130,21 @@ def write_discards(settings: Settings, engine: Engine, source: str, days: Sequen
             {"batch_id": one.batch_id, "what": one.what, "reasons": one.reasons, "fingerprint": one.fingerprint}
             for one in decisions
         ]
-        content = (json.dumps(told, indent=2, sort_keys=True) + "\n").encode()
         path = _path(settings, source, day)
+        told = [*[one for one in _said(path) if one not in told], *told]
+        content = (json.dumps(told, indent=2, sort_keys=True) + "\n").encode()
         if not path.exists() or path.read_bytes() != content:
-            write_atomically(path, content)
+            write(settings, path, content)
             seal_again(settings, path)
+
+
+def _said(path: Path) -> list[dict[str, str]]:
+    """What a file says; nothing of one that is damaged, which is written anew."""
+    try:
+        said = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return []
+    return said if isinstance(said, list) else []
 
 
 def read_discards(settings: Settings, source: str, landing_date: date) -> Discarded:

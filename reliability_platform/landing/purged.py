@@ -16,13 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reliability_platform.atomic import parquet_bytes, write_atomically
+from reliability_platform.atomic import parquet_bytes
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.json_text import fault_of
 from reliability_platform.landing.delivered_file import read_delivered
 from reliability_platform.landing.entries import read_file
 from reliability_platform.landing.seals import seal_again
+from reliability_platform.landing.working_copy import write
 from reliability_platform.masking import SOMEBODYS_IN_PAYLOADS
 from reliability_platform.settings import Settings
 
@@ -74,7 +75,7 @@ def write_purged(settings: Settings, source: str, landing_date: date, purged: Pu
     content = (json.dumps(asdict(purged), indent=2, sort_keys=True) + "\n").encode()
     path = _path(settings, source, landing_date, purged.batch_id)
     if not path.exists() or path.read_bytes() != content:
-        write_atomically(path, content)
+        write(settings, path, content)
         seal_again(settings, path)
 
 

@@ -135,6 +135,9 @@ def examine_landed(settings: Settings, engine: Engine | None) -> list[Damage]:
 
     Without an engine, days of which nothing is left at all are not missed.
     """
-    lost = [Damage(LANDING, name, "is lost in the bucket", MEND_BUCKET) for name in lost_objects(settings)]
+    lost = [
+        Damage(STORES[name.split("/", 1)[0]], name, "is lost in the bucket", MEND_BUCKET)
+        for name in lost_objects(settings)
+    ]
     days = [*lost, *(one for source, day in sealed_days(settings) for one in examine_day(settings, source, day))]
     return [*days, *(lost_days(settings, engine) if engine is not None else []), *strange_days(settings)]

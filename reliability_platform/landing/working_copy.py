@@ -1,11 +1,14 @@
-"""Folders of the home that are working copies of a bucket: with RELIABILITY_LANDING_URL the bucket is the truth of landing.
+"""Folders of the home that are working copies of a bucket: with RELIABILITY_LANDING_URL the bucket is the truth of landing, and of
+what people have decided about it.
 
 What is written goes to the bucket first, each file in one step and a manifest after its file, then into the folder; so the folder
-never has what the bucket does not. Whoever reads a landing day brings the folder up to it before, by one listing of that day.
+never has what the bucket does not. Whoever reads a landing day brings the folders up to it before, by one listing of that day and
+one of the decisions about its source.
 Objects are known by the mark that the store gives to each content (`ETag`), noted in `copies` of the home: only what is new or
 other is fetched. All else in the platform reads files.
 
-What somebody has removed from the bucket is not removed here: deliveries are the only thing that nothing else gives back.
+What somebody has removed from the bucket is not removed here: deliveries and decisions are what nothing else gives back. A decision
+that was withdrawn leaves an empty object, so that other homes can tell it from one that was lost.
 """
 
 import hashlib
@@ -13,7 +16,7 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -26,14 +29,32 @@ from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.landing.batch_files import BATCH_NAME
 from reliability_platform.landing.entries import EntryKind, look, read_file
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
+from reliability_platform.landing.seals import seal_again
 from reliability_platform.locks import locked
 from reliability_platform.settings import Settings, variable
 
 if TYPE_CHECKING:
     from reliability_platform.elsewhere import Elsewhere  # with fsspec: 0.2 s, for those alone who have a bucket
 
-COPIES = {"landing": "landing_url"}
-"""The folders of a home that may be such copies, and the setting that names the bucket of each."""
+WITHDRAWN = b""
+"""What stands in the bucket for a decision that was withdrawn. No file of a decision is empty."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What a folder of the home is a copy of."""
+
+    setting: str
+    """The setting that names the bucket."""
+    below: str | None
+    """The folder in the bucket."""
+    is_by_day: bool
+    """Whether it has a folder for each landing day of a source, to which producers deliver; else one for each source, of the platform
+    alone: what is removed there leaves `WITHDRAWN`, and what changes there is in the seal of its day."""
+
+
+COPIES = {"landing": _Kind("landing_url", None, True), "decisions": _Kind("landing_url", "_decisions", False)}
+"""The folders of a home that may be such copies. No source is called as one with an underscore in front."""
 DAY_FOLDER = "landing_date="
 AT_ONCE = 64
 """So many objects are fetched at once, and are in memory together."""
@@ -65,10 +86,28 @@ class _Copy:
     """One folder of the home and the place that it is a copy of."""
 
     name: str
-    folder: Path
-    notes: Path
+    kind: _Kind
+    settings: Settings
     place: "Elsewhere"
-    setting: str
+
+    @property
+    def folder(self) -> Path:
+        """That of the home."""
+        return self.settings.home / self.name
+
+    @property
+    def notes(self) -> Path:
+        """Where it is noted which object each file is."""
+        return self.settings.copies / self.name
+
+    def folders(self, source: str, days: Iterable[date]) -> list[str]:
+        """What belongs to some landing days of a source."""
+        return [_day_folder(source, day) for day in days] if self.kind.is_by_day else [source]
+
+    def sealed(self, path: Path) -> None:
+        """Take a file that was fetched, or removed, into the seal of its day. Deliveries are sealed when they are admitted."""
+        if not self.kind.is_by_day:
+            seal_again(self.settings, path)
 
     def key(self, path: Path) -> str:
         """What the object of a file is called."""
@@ -115,10 +154,16 @@ def write(settings: Settings, path: Path, content: bytes) -> None:
 
 
 def remove(settings: Settings, path: Path) -> None:
-    """Remove a file. Killed in between, the next look brings it back, and whoever removed it begins again."""
+    """Remove a file. Killed in between, the next look brings a delivery back, and whoever removed it begins again; a decision is
+    withdrawn as soon as the bucket says so."""
     copy = _copy_with(settings, path)
     if copy is None:
         path.unlink(missing_ok=True)
+        return
+    if not copy.kind.is_by_day:
+        if path.is_file():
+            _put(copy, path, WITHDRAWN)
+            path.unlink(missing_ok=True)
         return
     with copy.noted(copy.key(path.parent)) as notes:
         notes.pop(path.name, None)
@@ -128,9 +173,9 @@ def remove(settings: Settings, path: Path) -> None:
 
 
 def forget_day(settings: Settings, source: str, day: date) -> None:
-    """Remove a landing day from its buckets, as the lab does that lets it land anew. The folders are the caller's."""
+    """Remove a landing day from its bucket, as the lab does that lets it land anew. The folders are the caller's."""
     below = _day_folder(source, day)
-    for copy in _copies(settings):
+    for copy in _copies_by_day(settings):
         with copy.noted(below) as notes:
             notes.clear()
             for name in sorted(copy.listed(below), key=_manifests_last):
@@ -139,25 +184,35 @@ def forget_day(settings: Settings, source: str, day: date) -> None:
 
 
 def bring_in(settings: Settings, source: str, days: Iterable[date]) -> None:
-    """Bring the folders of some landing days up to their buckets. What lies there alone, as of before there was one, goes up.
+    """Bring the folders of some landing days, and what people have decided about their source, up to their buckets. What lies there
+    alone, as of before there was one, goes up.
 
     Raises `EnvironmentUnusableError` if a bucket cannot be asked, or has lost what this home has.
     """
     for copy in _copies(settings):
-        lost = [
-            f"{below}/{name}" for day in days for below in [_day_folder(source, day)] for name in _bring_in(copy, below)
-        ]
-        if lost:
-            raise EnvironmentUnusableError(_words(copy, lost))
+        _bring_in_all(copy, copy.folders(source, days))
+
+
+def bring_in_decisions(settings: Settings, sources: Iterable[str]) -> None:
+    """Let whoever decides about sources know what others have decided, before anything is on record. Raises as `bring_in`."""
+    for copy in _copies(settings):
+        if not copy.kind.is_by_day:
+            _bring_in_all(copy, sources)
+
+
+def _bring_in_all(copy: _Copy, folders: Iterable[str]) -> None:
+    lost = [f"{below}/{name}" for below in folders for name in _bring_in(copy, below)]
+    if lost:
+        raise EnvironmentUnusableError(_words(copy, lost))
 
 
 def lost_objects(settings: Settings) -> list[str]:
     """The files that a bucket had and has no longer, by their paths below the home; all days are brought in for it."""
     found = list[str]()
     learn_days(settings)
+    days = _known_days(settings)
     for copy in _copies(settings):
-        for source, day in _known_days(settings):
-            below = _day_folder(source, day)
+        for below in [one for source in SOURCES for one in copy.folders(source, days.get(source, ()))]:
             found += [f"{copy.name}/{below}/{_local(name)}" for name in _bring_in(copy, below)]
     return found
 
@@ -172,7 +227,7 @@ def put_back(settings: Settings, paths: Iterable[Path]) -> None:
 
 def learn_days(settings: Settings, sources: Iterable[str] = SOURCES) -> None:
     """Let the home have a folder for each landing day of the bucket: one listing of each source, and no file is fetched."""
-    for copy in _copies(settings):
+    for copy in _copies_by_day(settings):
         for source in sources:
             for name in copy.listed(source):
                 with suppress(ValueError):
@@ -193,9 +248,8 @@ def look_around(settings: Settings, days: Collection[date], now: datetime) -> No
     os.utime(stamp, (now.timestamp(), now.timestamp()))
     with suppress(PlatformError):  # the next run says so, and the doctor
         learn_days(settings)
-        for source, day in _known_days(settings):
-            if day in days:
-                bring_in(settings, source, [day])
+        for source, known in _known_days(settings).items():
+            bring_in(settings, source, [day for day in known if day in days])
 
 
 # One folder
@@ -206,11 +260,17 @@ def _bring_in(copy: _Copy, below: str) -> list[str]:
     folder = copy.folder / below
     with copy.noted(below) as notes:
         listed = copy.listed(below)
-        marks = {name: _mark(about) for name, about in listed.items() if about["type"] != "directory"}
+        objects = {name: about for name, about in listed.items() if about["type"] != "directory"}
+        withdrawn = set[str]() if copy.kind.is_by_day else {name for name in objects if not objects[name]["size"]}
+        for name in withdrawn:
+            notes.pop(name, None)
+            (folder / _local(name)).unlink(missing_ok=True)
+            copy.sealed(folder / _local(name))
+        marks = {name: _mark(about) for name, about in objects.items() if name not in withdrawn}
         other = {name: mark for name, mark in marks.items() if not _is_as_noted(notes, name, folder, mark)}
         wanted = {name: mark for name, mark in other.items() if not _noted_as_same(notes, name, folder, mark)}
         _fetch(copy, below, wanted, notes)
-        for name in listed.keys() - marks.keys():  # admission refuses it by its name
+        for name in listed.keys() - objects.keys():  # admission refuses it by its name
             with suppress(FileExistsError):
                 (folder / _local(name)).mkdir(parents=True, exist_ok=True)
         gone = sorted(notes.keys() - marks.keys())
@@ -248,6 +308,7 @@ def _fetch(copy: _Copy, below: str, wanted: Mapping[str, str], notes: _Notes) ->
                 write_atomically(target, content)
                 about = target.stat()
                 notes[name] = _Noted(wanted[name], about.st_size, about.st_mtime_ns)
+                copy.sealed(target)
 
 
 def _cat(copy: _Copy, path: str) -> bytes | None:
@@ -300,7 +361,8 @@ def _put(copy: _Copy, path: Path, content: bytes) -> None:
         mark, there = place.fs.info(target)["ETag"], place.fs.cat_file(target)
         if there == content:
             return
-        if not path.is_file() or read_file(path) != there:
+        known = read_file(path) if path.is_file() else None if copy.kind.is_by_day else WITHDRAWN
+        if known != there:
             raise
         place.fs.pipe_file(target, content, IfMatch=mark, timeout=patience)
 
@@ -309,12 +371,17 @@ def _put(copy: _Copy, path: Path, content: bytes) -> None:
 
 
 def _copies(settings: Settings) -> Iterator[_Copy]:
-    for name, setting in COPIES.items():
-        url = getattr(settings, setting)
+    for name, kind in COPIES.items():
+        url = getattr(settings, kind.setting)
         if url is not None:
             # Drivers must not be shared with a process that was forked from this one.
-            place = _opened(url, variable(setting), name, os.getpid())
-            yield _Copy(name, settings.home / name, settings.copies / name, place, variable(setting))
+            place = _opened(url, variable(kind.setting), name, os.getpid())
+            below = place if kind.below is None else replace(place, root=place.path(kind.below))
+            yield _Copy(name, kind, settings, below)
+
+
+def _copies_by_day(settings: Settings) -> Iterator[_Copy]:
+    return (one for one in _copies(settings) if one.kind.is_by_day)
 
 
 def _copy_with(settings: Settings, path: Path) -> _Copy | None:
@@ -349,18 +416,19 @@ def _day_folder(source: str, day: date) -> str:
     return f"{source}/{DAY_FOLDER}{day.isoformat()}"
 
 
-def _known_days(settings: Settings) -> list[tuple[str, date]]:
-    """The landing days of which the home has a folder, or notes."""
-    found = set[tuple[str, date]]()
+def _known_days(settings: Settings) -> dict[str, list[date]]:
+    """The landing days of each source of which the home has a folder, or notes."""
+    found: dict[str, set[date]] = {}
     for source in SOURCES:
-        for copy in _copies(settings):
+        for copy in _copies_by_day(settings):
             for path in (
                 *(copy.folder / source).glob(f"{DAY_FOLDER}*"),
                 *(copy.notes / source).glob(f"{DAY_FOLDER}*.json"),
             ):
                 with suppress(ValueError):
-                    found.add((source, date.fromisoformat(path.name.removesuffix(".json").removeprefix(DAY_FOLDER))))
-    return sorted(found)
+                    day = date.fromisoformat(path.name.removesuffix(".json").removeprefix(DAY_FOLDER))
+                    found.setdefault(source, set()).add(day)
+    return {source: sorted(days) for source, days in found.items()}
 
 
 def _words(copy: _Copy, lost: list[str]) -> str:
@@ -370,6 +438,6 @@ def _words(copy: _Copy, lost: list[str]) -> str:
     name = name if BATCH_NAME.fullmatch(name.partition(".")[0]) else shown_name(name)
     more = f" and {counted(len(lost) - 1, 'other file')}" if len(lost) > 1 else ""
     return (
-        f"The place of {copy.name} that {copy.setting} names has lost {below}/{name}{more}, which this home has: "
+        f"The place of {copy.name} that {variable(copy.kind.setting)} names has lost {below}/{name}{more}, which this home has: "
         f"`reliability restore --damaged` puts it back; if it was removed on purpose, remove it from {copy.name} in the home, too."
     )

@@ -23,6 +23,7 @@ from reliability_platform.in_memory import in_memory
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.correction import Correction, expressions
 from reliability_platform.landing.corrections import CorrectedBatch, Corrections, Decided, Turn, write_corrections
+from reliability_platform.landing.working_copy import bring_in_decisions
 from reliability_platform.masking import masked
 from reliability_platform.parquet import identifier, read_table
 from reliability_platform.settings import Settings
@@ -230,6 +231,7 @@ def apply(
 ) -> Decided:
     """Put a correction into force; its days must run again then. Applied again, it is applied once."""
     decided = Decided(found.correction, found.deliveries, incident_id=incident_id)
+    bring_in_decisions(settings, [found.correction.source])
     Corrections(engine).record(decided, Turn.APPLIED, why, who, now)
     write_corrections(settings, engine, found.correction.source, decided.days)
     return Corrections(engine).named(decided.id)
@@ -259,6 +261,7 @@ def revert(settings: Settings, engine: Engine, decided: Decided, why: str, who: 
     Raises `UsageError` where another one stands on it.
     """
     refuse_if_built_upon(engine, decided)
+    bring_in_decisions(settings, [decided.correction.source])
     done = Corrections(engine).record(decided, Turn.REVERTED, why, who, now)
     write_corrections(settings, engine, decided.correction.source, decided.days)
     return done

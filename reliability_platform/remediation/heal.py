@@ -31,6 +31,7 @@ from reliability_platform.incidents.model import (
     TimelineEntry,
 )
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.landing.working_copy import bring_in_decisions
 from reliability_platform.masking import error_text
 from reliability_platform.remediation.actions import ACTIONS, Action, Done, action_named, in_words
 from reliability_platform.remediation.actions.run_again import EVENT_DATES, FROM_THE_SOURCE
@@ -76,6 +77,7 @@ def act(
     """
     store = IncidentStore(engine)
     with at_work(settings, store.get(incident_id)):
+        bring_in_decisions(settings, store.get(incident_id).sources)
         return _act(settings, engine, store.get(incident_id), now, actor, action)
 
 
@@ -103,6 +105,7 @@ def undo(settings: Settings, engine: Engine, incident_id: str, now: datetime, ac
         incident = store.get(incident_id)
         if incident.state is State.RECOVERING:
             raise UsageError(f"{incident.id} is being healed: wait until that has ended.")
+        bring_in_decisions(settings, incident.sources)
         for name in dict.fromkeys(entry.data["action"] for entry in reversed(incident.timeline) if _took(entry)):
             action = action_named(name)
             words = None if action.undo is None else action.undo(settings, incident, actor)

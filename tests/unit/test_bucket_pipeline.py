@@ -3,6 +3,9 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,15 +14,28 @@ import pytest
 from s3fs import S3FileSystem
 
 from reliability_platform import elsewhere
+from reliability_platform.cli.main import main
+from reliability_platform.clock import utc_now
 from reliability_platform.contracts import SOURCES
-from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.errors import EnvironmentUnusableError, ExitCode
+from reliability_platform.lab.faults.plan import PlannedInjection, resolve_injection
 from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing import working_copy
+from reliability_platform.landing.columns import Reading
+from reliability_platform.landing.correction import Correction
+from reliability_platform.landing.decisions import accept_late_rows, approve_shim, withdraw_shim
+from reliability_platform.landing.discards import Discards
+from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
+from reliability_platform.landing.writer import write_batch
 from reliability_platform.pipeline import steps
 from reliability_platform.pipeline.run import reprocess
+from reliability_platform.remediation.corrections import apply, survey
+from reliability_platform.remediation.dead_letters.discard import discard
+from reliability_platform.remediation.dead_letters.letters import Selection, waiting_letters
 from reliability_platform.settings import Settings, load_settings
-from tests.ground import EVENTS, Platform, day, days
+from tests.ground import EVENTS, FIRST, Platform, day, days
 from tests.object_store import BUCKET, KEY, SECRET, ObjectStore, object_store
 from tests.torture.killing import NEVER, choose, start
 
@@ -27,6 +43,7 @@ pytestmark = pytest.mark.exhaustive
 SIMULATION = Simulation(seed=5, events_per_day=200)
 LANDED = (day(1), day(2))
 KILLS = 6
+LATE = "payments"
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +86,11 @@ def objects(store: ObjectStore, prefix: str) -> dict[str, bytes]:
         file = found[name.removesuffix(MANIFEST_SUFFIX) + ".parquet"]
         assert json.loads(found[name])["checksum"] == hashlib.sha256(file).hexdigest(), name
     return found
+
+
+def decisions_in(folder: Path) -> dict[str, bytes]:
+    """Every JSON file of a folder, by name."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.json"))}
 
 
 def below(folder: Path) -> dict[str, bytes]:
@@ -146,3 +168,82 @@ def test_a_store_that_goes_away_in_the_middle_is_one_line_and_loses_nothing(
     land_and_admit(undisturbed.home)
     assert objects(store, f"that-{how}") == objects(store, f"other-than-{how}")
     assert below(settings.bronze) == below(undisturbed.bronze)
+
+
+def admitted_and_built(home: Platform) -> dict[str, list[tuple[object, ...]]]:
+    """What a home publishes of both days, from what lies in its bucket."""
+    for source in SOURCES:
+        steps.admit(home.context, source, days(*LANDED))
+    reprocess(home.context, days(*LANDED))
+    return home.gold()
+
+
+def test_a_lost_home_publishes_what_people_had_decided(tmp_path: Path, keys: pytest.MonkeyPatch) -> None:
+    """A shim, a file given up, late rows that count and a correction; taken back in one home, a shim is in the other, too."""
+    keys.setenv("RELIABILITY_LANDING_URL", f"s3://{BUCKET}/decided")
+    late = PlannedInjection(fault="too_late_events", source=LATE, date=day(2), magnitude="large")
+    first = Platform(tmp_path / "first", events_per_day=EVENTS, injections=[resolve_injection(late, FIRST, date.max)])
+    for source in SOURCES:
+        first.deliver(source, *LANDED)
+    _, read, given_up, *_ = scheduled_batches(first.simulation, "orders", day(2))
+    for batch in (read, given_up):
+        names = ["user_id" if name == "customer_id" else name for name in batch.table.column_names]
+        write_batch(first.settings, replace(batch, table=batch.table.rename_columns(names)))
+    undecided = admitted_and_built(first)
+
+    settings, engine = first.settings, first.engine
+    reading = Reading({"user_id": "customer_id"})
+    seen = [undecided]
+    approve_shim(settings, "orders", read.batch_id, reading, "ann", "it is the same")
+    seen.append(admitted_and_built(first))
+    accept_late_rows(settings, LATE, day(2), "ann", "they count")
+    seen.append(admitted_and_built(first))
+    survey_of_cents = survey(settings, engine, Correction("orders", "amount", "multiply", ("100",)), [day(1)])
+    apply(settings, engine, survey_of_cents, "cents", "ann", utc_now())
+    seen.append(admitted_and_built(first))
+    letters = waiting_letters(settings, Selection(day(2), day(2), source="orders", batch_id=given_up.batch_id))
+    assert discard(settings, engine, letters, "beyond repair", "ann", utc_now()) == [day(2)]
+    gold = admitted_and_built(first)
+    assert all(before != after for before, after in pairwise(seen)), "each of the three changes what is published"
+
+    second = Platform(tmp_path / "second", events_per_day=EVENTS)
+    assert admitted_and_built(second) == gold
+    states = {one["batch_id"]: one["state"] for one in quarantined_files(second.settings)}
+    assert states == {read.batch_id: "replayed", given_up.batch_id: "discarded"}
+    assert decisions_in(second.settings.decisions) == decisions_in(settings.decisions)
+
+    assert withdraw_shim(settings, "orders", read.batch_id, "bob", "it was not the same")
+    withdrawn = admitted_and_built(first)
+    assert withdrawn != gold
+    assert admitted_and_built(second) == withdrawn
+
+
+def test_a_person_who_decides_while_the_store_is_away_hears_one_line_and_has_decided_nothing(
+    store: ObjectStore, tmp_path: Path, keys: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys.setenv("RELIABILITY_LANDING_URL", f"s3://{BUCKET}/away")
+    home = Platform(tmp_path / "home", events_per_day=EVENTS)
+    for source in SOURCES:
+        home.deliver(source, *LANDED)
+    batch = scheduled_batches(home.simulation, "orders", day(2))[1]
+    write_batch(home.settings, replace(batch, table=batch.table.drop_columns(["customer_id"])))
+    admitted_and_built(home)
+    words = ["quarantine", "discard", "--batch", batch.batch_id, "--source", "orders", "--date", str(day(2))]
+    words += ["--why", "beyond repair", "--yes", "--home", str(home.settings.home)]
+    S3FileSystem.clear_instance_cache()
+    working_copy._opened.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+    said = capsys.readouterr().err.strip()
+    assert ended.value.code == ExitCode.ENVIRONMENT, said
+    assert said.splitlines()[-1].startswith(
+        "The place of decisions that RELIABILITY_LANDING_URL names cannot be used ("
+    )
+    assert Discards(home.engine).of("orders", [day(2)]) == []
+    S3FileSystem.clear_instance_cache()
+    working_copy._opened.cache_clear()
+    main(words)
+    assert [one.batch_id for one in Discards(home.engine).of("orders", [day(2)])] == [batch.batch_id]

@@ -26,15 +26,45 @@ from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing import working_copy
 from reliability_platform.landing.admission import admit
+from reliability_platform.landing.attempts import ANY_CONTENT, How, Permission, permit
 from reliability_platform.landing.bronze import bronze_folder
+from reliability_platform.landing.columns import Reading
+from reliability_platform.landing.correction import Correction
+from reliability_platform.landing.corrections import (
+    CorrectedBatch,
+    Corrections,
+    Decided,
+    Turn,
+    read_corrections,
+    write_corrections,
+)
+from reliability_platform.landing.decisions import (
+    Shim,
+    accept_late_rows,
+    approve_shim,
+    late_rows_accepted,
+    read_shim,
+    withdraw_late_rows,
+    withdraw_shim,
+)
 from reliability_platform.landing.deliveries import deliver
+from reliability_platform.landing.discards import FILE, Discard, Discards, read_discards, write_discards
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest
-from reliability_platform.landing.purged import purged_content
-from reliability_platform.landing.working_copy import bring_in, forget_day, learn_days, look_around, remove
+from reliability_platform.landing.purged import Purged, purged_content, write_purged
+from reliability_platform.landing.working_copy import (
+    bring_in,
+    bring_in_decisions,
+    forget_day,
+    learn_days,
+    look_around,
+    remove,
+)
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.damaged import mend
 from reliability_platform.recovery.stores import examine_landing
+from reliability_platform.remediation.dead_letters.discard import discard
+from reliability_platform.remediation.dead_letters.letters import Letter
 from reliability_platform.remediation.purge import Betraying, Survey, purge
 from reliability_platform.settings import Settings, load_settings
 from tests.ground import FIRST
@@ -143,22 +173,23 @@ def watched(patch: pytest.MonkeyPatch, dies_at: str = "", after: int = 0) -> lis
     return asked
 
 
-def test_a_day_costs_one_listing_and_nothing_is_fetched_that_this_home_has_put_there(
+def test_a_day_costs_two_listings_and_nothing_is_fetched_that_this_home_has_put_there(
     home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """One of them is of what people have decided about the source, of any of its days."""
     asked = watched(monkeypatch)
     land(home)
     assert asked.count("pipe_file") == 2 * len(BATCHES)
     asked.clear()
     bring_in(home, SOURCE, [DAY])
     bring_in(home, SOURCE, [DAY])
-    assert asked.count("ls") == 2
+    assert asked.count("ls") == 2 * 2
     assert not {"cat", "cat_file", "info", "pipe_file"} & set(asked)
     anew = with_landing_at(home.landing_url, tmp_path / "anew")
     asked.clear()
     bring_in(anew, SOURCE, [DAY])
     bring_in(anew, SOURCE, [DAY])
-    assert (asked.count("ls"), asked.count("cat"), asked.count("cat_file")) == (2, 1, 0)
+    assert (asked.count("ls"), asked.count("cat"), asked.count("cat_file")) == (2 * 2, 1, 0)
 
 
 @pytest.mark.parametrize("after", [1, *(pytest.param(one, marks=pytest.mark.exhaustive) for one in (0, 2, 3))])
@@ -376,3 +407,141 @@ def test_a_place_that_refuses_is_one_line_and_an_exit_code(
     settings = with_landing_at(bucket, home)
     land(settings)
     bring_in(settings, SOURCE, [DAY])
+
+
+# What people have decided
+
+RENAMED = Reading({"user_id": "customer_id"})
+SHIM, LATE = f"{SOURCE}/{BATCHES[1].batch_id}.json", f"{SOURCE}/{SOURCE}-{DAY:%Y%m%d}-late.json"
+CENTS = Correction(SOURCE, "amount", "multiply", ("100",))
+LETTER = Discard(SOURCE, DAY, BATCHES[2].batch_id, FILE, "schema_column_missing", "f" * 64, 7)
+
+
+def decide(home: Settings) -> None:
+    """One decision of each kind."""
+    engine = operations_engine(home)
+    approve_shim(home, SOURCE, BATCHES[1].batch_id, RENAMED, "ann", "the past bears it out")
+    accept_late_rows(home, SOURCE, DAY, "ann", "INC-0001")
+    permit(home, SOURCE, DAY, Permission(f"{BATCHES[0].batch_id}-a2", ANY_CONTENT, How.REQUESTED, "ann", "asked"))
+    write_purged(home, SOURCE, DAY, Purged(BATCHES[0].batch_id, "a" * 64, "b" * 64, 3, "ann", "a mail"))
+    give_up(home, LETTER)
+    batch = CorrectedBatch(DAY, BATCHES[0].batch_id, "a" * 64, 3)
+    Corrections(engine).record(Decided(CENTS, (batch,)), Turn.APPLIED, "cents", "ann", utc_now())
+    write_corrections(home, engine, SOURCE, [DAY])
+
+
+def give_up(home: Settings, letter: Discard) -> None:
+    """A dead letter."""
+    Discards(operations_engine(home)).record([letter], "beyond repair", "ann", utc_now())
+    write_discards(home, operations_engine(home), SOURCE, [DAY])
+
+
+def decided(store: ObjectStore, home: Settings) -> dict[str, bytes]:
+    """The objects of decisions, by name."""
+    found = {name: content for name, content in inside(store, home).items() if name.startswith("_decisions/")}
+    return {name.removeprefix("_decisions/"): content for name, content in found.items()}
+
+
+def test_decisions_lie_in_the_bucket_and_come_back_to_a_home_that_knows_nothing(
+    home: Settings, store: ObjectStore, tmp_path: Path
+) -> None:
+    """Also after its own tables, which are empty, have been written into files; and with decisions of its own."""
+    decide(home)
+    assert len(decided(store, home)) == 6
+    assert decided(store, home) == files(home, home.decisions)
+    anew = with_landing_at(home.landing_url, tmp_path / "anew")
+    bring_in(anew, SOURCE, [DAY])
+    write_discards(anew, operations_engine(anew), SOURCE, [DAY])
+    write_corrections(anew, operations_engine(anew), SOURCE, [DAY])
+    assert files(anew, anew.decisions) == files(home, home.decisions) == decided(store, home)
+    give_up(anew, replace(LETTER, batch_id=BATCHES[3].batch_id))
+    assert {batch for batch, _ in read_discards(anew, SOURCE, DAY).files} == {BATCHES[2].batch_id, BATCHES[3].batch_id}
+    other = Decided(replace(CENTS, arguments=("2",)), (CorrectedBatch(DAY, BATCHES[1].batch_id, "c" * 64, 1),))
+    Corrections(operations_engine(anew)).record(other, Turn.APPLIED, "twice", "ann", utc_now())
+    write_corrections(anew, operations_engine(anew), SOURCE, [DAY])
+    first, second = read_corrections(anew, SOURCE, DAY)
+    assert (first.correction, second.correction) == (CENTS, other.correction)
+    assert first.place < second.place
+    Corrections(operations_engine(anew)).record(other, Turn.REVERTED, "no", "ann", utc_now())
+    write_corrections(anew, operations_engine(anew), SOURCE, [DAY])
+    assert read_corrections(anew, SOURCE, DAY) == [first]
+
+
+def test_a_decision_that_is_withdrawn_in_one_home_is_gone_in_the_other_and_can_be_taken_anew(
+    home: Settings, store: ObjectStore, tmp_path: Path
+) -> None:
+    other = with_landing_at(home.landing_url, tmp_path / "other")
+    land(home)
+    decide(home)
+    bring_in(other, SOURCE, [DAY])
+    admit(other, SOURCE, DAY)
+    assert withdraw_shim(home, SOURCE, BATCHES[1].batch_id, "bob", "wrong")
+    assert withdraw_late_rows(home, SOURCE, DAY, "bob", "INC-0001")
+    bring_in(other, SOURCE, [DAY])
+    assert read_shim(other, SOURCE, BATCHES[1].batch_id) is None
+    assert not late_rows_accepted(other, SOURCE, DAY)
+    assert examine_landing(other) == []
+    approve_shim(other, SOURCE, BATCHES[1].batch_id, RENAMED, "bob", "right after all")
+    bring_in_decisions(home, [SOURCE])
+    assert read_shim(home, SOURCE, BATCHES[1].batch_id) == Shim(RENAMED, "bob", "right after all")
+    assert decided(store, home)[LATE] == b""
+
+
+def test_of_two_who_decide_otherwise_at_once_one_is_refused(home: Settings, tmp_path: Path) -> None:
+    other = with_landing_at(home.landing_url, tmp_path / "other")
+    approve_shim(home, SOURCE, BATCHES[1].batch_id, RENAMED, "ann", "because")
+    with pytest.raises(OvertakenError):
+        approve_shim(other, SOURCE, BATCHES[1].batch_id, Reading({"buyer": "customer_id"}), "bob", "because")
+    assert read_shim(other, SOURCE, BATCHES[1].batch_id) is None
+
+
+def test_who_dies_between_bucket_and_home_leaves_a_decision_whole_or_none(
+    home: Settings, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = working_copy._put
+
+    def putting(*words: Any) -> None:
+        put(*words)
+        raise KeyboardInterrupt
+
+    for what, is_in_force in ((accept_late_rows, True), (withdraw_late_rows, False)):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(working_copy, "_put", putting)
+            what(home, SOURCE, DAY, "ann", "INC-0001")
+        bring_in_decisions(home, [SOURCE])
+        assert late_rows_accepted(home, SOURCE, DAY) is is_in_force
+        assert bool(decided(store, home)[LATE]) is is_in_force
+        what(home, SOURCE, DAY, "ann", "INC-0001")
+        assert late_rows_accepted(home, SOURCE, DAY) is is_in_force
+
+
+def test_a_decision_that_the_bucket_has_lost_is_named_and_put_back(home: Settings, store: ObjectStore) -> None:
+    """A rule for old objects must not withdraw what people have decided."""
+    approve_shim(home, SOURCE, BATCHES[1].batch_id, RENAMED, "ann", "because")
+    bring_in_decisions(home, [SOURCE])
+    whole = decided(store, home)
+    store.system.rm_file(f"{str(home.landing_url).removeprefix('s3://')}/_decisions/{SHIM}")
+    with pytest.raises(EnvironmentUnusableError, match="The place of decisions that RELIABILITY_LANDING_URL names has"):
+        bring_in_decisions(home, [SOURCE])
+    assert [(one.store, one.path) for one in examine_landing(home)] == [("decisions", f"decisions/{SHIM}")]
+    assert mend(home, utc_now).steps[0] == "put back 1 file that a bucket had lost"
+    assert decided(store, home) == whole == files(home, home.decisions)
+
+
+def test_while_the_store_is_away_nothing_is_decided(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tables of the home say no more than the bucket does."""
+    engine = operations_engine(home)
+    letter = Letter(SOURCE, DAY, LETTER.batch_id, FILE, 7, LETTER.reasons, LETTER.fingerprint, "", None, "")
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+        S3FileSystem.clear_instance_cache()
+        working_copy._opened.cache_clear()
+        with pytest.raises(EnvironmentUnusableError, match="cannot be used") as said:
+            discard(home, engine, [letter], "beyond repair", "ann", utc_now())
+        assert said.value.exit_code is ExitCode.ENVIRONMENT and "\n" not in str(said.value)
+        with pytest.raises(EnvironmentUnusableError, match="cannot be used"):
+            accept_late_rows(home, SOURCE, DAY, "ann", "INC-0001")
+    S3FileSystem.clear_instance_cache()
+    working_copy._opened.cache_clear()
+    assert Discards(engine).of(SOURCE, [DAY]) == []
+    assert files(home, home.decisions) == {}

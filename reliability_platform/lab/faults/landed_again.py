@@ -15,7 +15,7 @@ from reliability_platform.landing.deliveries import deliver
 from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.landing.inputs import BuildInputs
 from reliability_platform.landing.seals import break_seal
-from reliability_platform.landing.working_copy import forget_day
+from reliability_platform.landing.working_copy import forget_day, remove
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
@@ -64,7 +64,7 @@ def redeliver(settings: Settings, plan: ActivePlan, behind: Source, day: date) -
     forget_day(settings, source, day)
     shutil.rmtree(quarantine_folder(settings, source, day), ignore_errors=True)
     for decision in (settings.decisions / source).glob(f"{source}-{day:%Y%m%d}-*.json"):
-        decision.unlink()
+        remove(settings, decision)
     deliver(settings, operations_engine(settings), InjectedSource(behind, plan, settings), [day])
     shutil.rmtree(leaving, ignore_errors=True)  # last: until then it says that this day had landed
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from sqlalchemy import Engine
 
 from reliability_platform.landing.discards import Discard, Discards, write_discards
+from reliability_platform.landing.working_copy import bring_in_decisions
 from reliability_platform.remediation.dead_letters.letters import Letter
 from reliability_platform.settings import Settings
 
@@ -29,8 +30,10 @@ def discard(
         )
         for one in letters
     ]
+    sources = sorted({one.source for one in letters})
+    bring_in_decisions(settings, sources)
     Discards(engine).record(decisions, why, who, now)
-    for source in sorted({one.source for one in letters}):
+    for source in sources:
         days = sorted({one.landing_date for one in letters if one.source == source})
         write_discards(settings, engine, source, days)
     return sorted({one.landing_date for one in letters})

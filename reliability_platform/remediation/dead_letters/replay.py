@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from reliability_platform.landing.attempts import UNASKED, How, Permission, permit
 from reliability_platform.landing.decisions import approve_shim
 from reliability_platform.landing.discards import FILE
+from reliability_platform.landing.working_copy import bring_in_decisions
 from reliability_platform.masking import scrub
 from reliability_platform.remediation.actions.re_request import request
 from reliability_platform.remediation.contract_change import admissible_now
@@ -118,6 +119,7 @@ def perform(settings: Settings, chosen: Sequence[Offer], who: str) -> tuple[list
     words: list[str] = []
     reruns: set[date] = set()
     asked: dict[str, dict[date, set[int]]] = {}
+    bring_in_decisions(settings, sorted({offer.letter.source for offer in chosen}))
     for offer in chosen:
         letter = offer.letter
         if offer.how == REPLACEMENT:
