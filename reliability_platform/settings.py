@@ -238,7 +238,8 @@ class Settings(BaseModel):
     spark_schema: str = Field(default="reliability", pattern=r"^[a-z_][a-z0-9_]*$")
     """The schema of this home in Spark's metastore; two homes on one metastore need two."""
     landing_url: str | None = None
-    """Where deliveries lie: any fsspec URL or folder, of which the home then has a copy to work on. By default in the home alone."""
+    """Where deliveries lie, and what people have decided about them: any fsspec URL or folder, of which the home then has a copy to work
+    on. By default in the home alone."""
     published_url: str | None = None
     """Where what is published is copied to for consumers of other machines: any fsspec URL or folder. By default nowhere."""
     snapshot_url: str | None = None

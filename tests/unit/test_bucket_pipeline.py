@@ -4,21 +4,22 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from s3fs import S3FileSystem
 
 from reliability_platform import elsewhere
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
-from reliability_platform.contracts import SOURCES
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.errors import EnvironmentUnusableError, ExitCode
-from reliability_platform.lab.faults.plan import PlannedInjection, resolve_injection
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing import working_copy
@@ -35,7 +36,7 @@ from reliability_platform.remediation.corrections import apply, survey
 from reliability_platform.remediation.dead_letters.discard import discard
 from reliability_platform.remediation.dead_letters.letters import Selection, waiting_letters
 from reliability_platform.settings import Settings, load_settings
-from tests.ground import EVENTS, FIRST, Platform, day, days
+from tests.ground import EVENTS, Platform, day, days
 from tests.object_store import BUCKET, KEY, SECRET, ObjectStore, object_store
 from tests.torture.killing import NEVER, choose, start
 
@@ -181,10 +182,15 @@ def admitted_and_built(home: Platform) -> dict[str, list[tuple[object, ...]]]:
 def test_a_lost_home_publishes_what_people_had_decided(tmp_path: Path, keys: pytest.MonkeyPatch) -> None:
     """A shim, a file given up, late rows that count and a correction; taken back in one home, a shim is in the other, too."""
     keys.setenv("RELIABILITY_LANDING_URL", f"s3://{BUCKET}/decided")
-    late = PlannedInjection(fault="too_late_events", source=LATE, date=day(2), magnitude="large")
-    first = Platform(tmp_path / "first", events_per_day=EVENTS, injections=[resolve_injection(late, FIRST, date.max)])
+    first = Platform(tmp_path / "first", events_per_day=EVENTS)
     for source in SOURCES:
         first.deliver(source, *LANDED)
+    clock = CONTRACTS[LATE].event_time
+    too_late = scheduled_batches(first.simulation, LATE, day(2))[0]
+    place = too_late.table.column_names.index(clock)
+    long_before = pc.subtract(too_late.table[clock], pa.scalar(timedelta(days=9)))
+    table = too_late.table.set_column(place, too_late.table.schema.field(clock), long_before)
+    write_batch(first.settings, replace(too_late, table=table))
     _, read, given_up, *_ = scheduled_batches(first.simulation, "orders", day(2))
     for batch in (read, given_up):
         names = ["user_id" if name == "customer_id" else name for name in batch.table.column_names]
