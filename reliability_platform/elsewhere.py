@@ -82,6 +82,11 @@ class Elsewhere:
     @classmethod
     def open(cls, url: str, setting: str, what: str) -> "Elsewhere":
         """The place that `setting` names, as of `the snapshots`. Raises `UsageError` or `EnvironmentUnusableError`, without the URL."""
+        if not url.startswith("/") and ":" not in url:
+            raise UsageError(
+                f"{setting} is a path that begins nowhere, so another folder wherever a command is called: begin it with / for a "
+                "folder of this machine, with s3:// or another protocol for a bucket."
+            )
         try:
             # A plain path is no URL: nothing in it is a protocol, as `::` and `://` are.
             fs, root = (LocalFileSystem(), url) if url.startswith("/") else fsspec.core.url_to_fs(url, **_options(url))

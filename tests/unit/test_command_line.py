@@ -177,6 +177,8 @@ def refusal(capfd: pytest.CaptureFixture[str], code: ExitCode, *words: str) -> s
     [
         ("gs://secret/x", ExitCode.ENVIRONMENT, "gcsfs"),
         ("nowhere://secret/x", ExitCode.USAGE, "cannot be reached (ValueError)"),
+        # A bucket without its protocol was a folder of the folder in which the command was called.
+        ("secret/x", ExitCode.USAGE, "RELIABILITY_SNAPSHOT_URL is a path that begins nowhere"),
     ],
 )
 def test_a_place_of_snapshots_that_cannot_be_opened_says_what_is_missing(

@@ -378,6 +378,7 @@ REFUSALS = {
     ),
     "a missing bucket": ({}, "s3://nobody/landing", "names has no such bucket"),
     "no driver": ({}, "nowhere://x", "RELIABILITY_LANDING_URL names a place that cannot be reached"),
+    "no protocol": ({}, "nobody/landing", "begin it with / for a folder of this machine, with s3://"),
 }
 
 
@@ -398,7 +399,7 @@ def test_a_place_that_refuses_is_one_line_and_an_exit_code(
         with pytest.raises(SystemExit) as ended:
             main(["backfill", "--from", str(DAY), "--to", str(DAY), "--home", str(home)])
     said = capsys.readouterr().err.strip()
-    assert ended.value.code == (ExitCode.USAGE if what == "no driver" else ExitCode.ENVIRONMENT), said
+    assert ended.value.code == (ExitCode.USAGE if what in ("no driver", "no protocol") else ExitCode.ENVIRONMENT), said
     assert words in said
     assert "\n" not in said
     assert SECRET not in said and KEY not in said
