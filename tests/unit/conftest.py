@@ -14,11 +14,11 @@ ON_BOTH_ENGINES = frozenset({
 })  # fmt: skip
 """The modules of tests of what reads and writes the operations store."""
 ABOVE_THEM = frozenset({
-    "test_alerts", "test_breach", "test_contract_change", "test_corrections", "test_day_not_run", "test_episodes", 
+    "test_alerts", "test_breach", "test_contract_change", "test_corrections", "test_day_not_run", "test_episodes",
     "test_freeze", "test_incident_metrics", "test_incident_response", "test_incidents",
     "test_incidents_cli", "test_incidents_detection", "test_incidents_lifecycle", "test_incidents_triage", "test_lateness",
     "test_people_report", "test_recurring", "test_remediation_due", "test_remediation_ends",
-    "test_remediation_heal", "test_remediation_two_causes", "test_serve_and_tokens", "test_shared_tests", 
+    "test_remediation_heal", "test_remediation_two_causes", "test_serve_and_tokens", "test_shared_tests",
     "test_status_page", "test_tickets", "test_upkeep", "test_watch",
 })  # fmt: skip
 """Those of what stands on such stores: on the server in `make test-all`. What copies a home stays with the file in it."""
