@@ -311,6 +311,7 @@ seeds:
 """
 
 
+@pytest.mark.exhaustive  # 30 s: a project is tested twice
 def test_proposed_tests_are_proved_and_written_beside_what_is_there(tmp_path: Path) -> None:
     """They pass on the clean data, kill what they were chosen for, as dbt sees it; comments and quotes of the yml stay."""
     folder = write_project(tmp_path / "bakery")

@@ -7,6 +7,7 @@ import pytest
 from reliability_platform.mutation.session import Tested, Wanted, mutate
 from reliability_platform.mutation.text_report import text_report
 
+pytestmark = pytest.mark.exhaustive  # 20 s of dbt: a mutant that dbt itself builds takes one to two seconds
 ROWS = "".join(f"{n},{'card' if n % 3 else 'cash'},{n}\n" for n in range(1, 41))
 FILES = {
     "dbt_project.yml": "{name: till, profile: till}",

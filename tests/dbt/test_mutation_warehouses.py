@@ -87,6 +87,7 @@ def test_a_project_for_another_warehouse_is_judged(project: Path) -> None:
     assert "hunter2" not in repr(tested) and "secret-project" not in repr(tested)
 
 
+@pytest.mark.exhaustive  # 10 s
 def test_inputs_that_cannot_be_used_are_one_line(project: Path) -> None:
     """A folder of something else, a name that two tables have, a file that is no table."""
     inputs = project.parent / "inputs"

@@ -214,7 +214,7 @@ def test_any_text_at_all_leaves_the_page_its_shape() -> None:
     """What nobody thought of."""
     shape = page_of("x").elements
 
-    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(strategies.text())
     def keeps_it(value: str) -> None:
         assert page_of(value).elements == shape

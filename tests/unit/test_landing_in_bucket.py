@@ -468,6 +468,7 @@ def test_decisions_lie_in_the_bucket_and_come_back_to_a_home_that_knows_nothing(
     assert read_corrections(anew, SOURCE, DAY) == [first]
 
 
+@pytest.mark.exhaustive  # 5 s
 def test_a_decision_that_is_withdrawn_in_one_home_is_gone_in_the_other_and_can_be_taken_anew(
     home: Settings, store: ObjectStore, tmp_path: Path
 ) -> None:
