@@ -46,9 +46,8 @@ class _Remote:
                 return found(*words, **options)
             except PlatformError:
                 raise
-            except (
-                Exception
-            ) as error:  # each protocol has errors of its own, and a run would show the innermost of a chain
+            # Each protocol has errors of its own, and a run would show the innermost of a chain.
+            except Exception as error:
                 code = _code(error)
                 if code == "NoSuchBucket":
                     raise EnvironmentUnusableError(

@@ -19,7 +19,7 @@ import duckdb
 from reliability_platform.mutation.errors import ServerInterruptedError, ServerStatementError
 from reliability_platform.mutation.guard import confine
 from reliability_platform.mutation.project import VIEW, Model, Project, ProjectInput
-from reliability_platform.mutation.readings import Fingerprint, TableChange, columns_of, compare, fingerprint
+from reliability_platform.mutation.readings import Fingerprint, columns_of, fingerprint
 from reliability_platform.mutation.sql_text import literal, quoted
 from reliability_platform.mutation.through_dbt import ThroughDbt
 
@@ -336,14 +336,9 @@ class MutantRoom:
         """What a table holds."""
         return fingerprint(self.cursor, place, without)
 
-    def compare(
-        self,
-        about: tuple[str, tuple[str, ...]],
-        relations: tuple[str, str],
-        fingerprints: tuple[Fingerprint, Fingerprint],
-    ) -> TableChange:
-        """A clean table and a changed one (`readings.compare`)."""
-        return compare(self.row, about, relations, fingerprints)
+    def comparable(self, column: str) -> str:
+        """What two rows are compared by, of a column."""
+        return quoted(column)
 
     def interrupt(self) -> None:
         """End what runs. Called by another thread."""

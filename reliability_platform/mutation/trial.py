@@ -18,7 +18,7 @@ from reliability_platform.mutation.direct_build import (
     first_line,
 )
 from reliability_platform.mutation.mutants import INCREMENT, Mutant
-from reliability_platform.mutation.readings import TableChange
+from reliability_platform.mutation.readings import TableChange, compare
 
 
 class MutantStatus(StrEnum):
@@ -108,10 +108,12 @@ def _judged(
 def _read_otherwise(build: DirectBuild, room: MutantRoom, built: MutantBuild) -> tuple[TableChange, ...]:
     named, readers = {one.relation: one.name for one in build.project.models}, build.project.read_by_consumers
     found = [
-        room.compare(
+        compare(
+            room.row,
             (named[relation], tuple(readers[relation])),
             (build.reads(relation), place),
             (build.clean[relation], now),
+            room.comparable,
         )
         for relation, (place, now) in built.changed.items()
         if relation in readers

@@ -13,8 +13,8 @@ import duckdb
 
 from reliability_platform.mutation.direct_build import CLEAN, DirectBuild, MutantBuild, MutantRoom
 from reliability_platform.mutation.project import VIEW, Model, Project, ProjectInput
-from reliability_platform.mutation.readings import Fingerprint, TableChange, columns_of
-from reliability_platform.mutation.servers.postgresql import Postgresql, PostgresqlSession, server_type
+from reliability_platform.mutation.readings import Fingerprint, columns_of
+from reliability_platform.mutation.servers.postgresql import Postgresql, PostgresqlSession, as_text, server_type
 from reliability_platform.mutation.sql_text import literal
 
 
@@ -89,13 +89,8 @@ class ServerRoom(MutantRoom):
     def fingerprint(self, place: str, without: Iterable[str] = ()) -> Fingerprint:
         return self._session.fingerprint(place, without)
 
-    def compare(
-        self,
-        about: tuple[str, tuple[str, ...]],
-        relations: tuple[str, str],
-        fingerprints: tuple[Fingerprint, Fingerprint],
-    ) -> TableChange:
-        return self._session.compare(about, relations, fingerprints)
+    def comparable(self, column: str) -> str:
+        return as_text(column)
 
     def interrupt(self) -> None:
         super().interrupt()

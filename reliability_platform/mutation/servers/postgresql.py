@@ -17,7 +17,7 @@ from reliability_platform.mutation.errors import (
     ServerInterruptedError,
     ServerStatementError,
 )
-from reliability_platform.mutation.readings import DECIMALS, Fingerprint, TableChange, compare, read_fingerprint
+from reliability_platform.mutation.readings import DECIMALS, Fingerprint, read_fingerprint
 from reliability_platform.mutation.servers.run_schemas import COMMENT, OF_A_RUN, RunSchemas
 from reliability_platform.mutation.servers.statement_guard import refuse_foreign
 from reliability_platform.mutation.sql_text import literal, quoted
@@ -346,15 +346,6 @@ class PostgresqlSession:
         ]
         named = [(name, kind.upper()) for name, kind in columns]
         return read_fingerprint(self.row, relation, named, values, _hashed)
-
-    def compare(
-        self,
-        about: tuple[str, tuple[str, ...]],
-        relations: tuple[str, str],
-        fingerprints: tuple[Fingerprint, Fingerprint],
-    ) -> TableChange:
-        """A clean table and a changed one (`readings.compare`)."""
-        return compare(self.row, about, relations, fingerprints, as_text)
 
     def interrupt(self) -> None:
         """End what runs. Called by another thread."""
