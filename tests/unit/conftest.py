@@ -1,11 +1,13 @@
 """What several unit tests share."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.object_store import BUCKET, KEY, SECRET, ObjectStore, object_store
 from tests.unit.alerting import Ground, Server
 from tests.unit.broken_home import BrokenHome
 
@@ -36,6 +38,23 @@ def server() -> Iterator[Server]:
 def ground(tmp_path: Path) -> Callable[..., Ground]:
     """Makes a home whose alerts go to these URLs: `ground(url, …, alert_cap_per_hour=4)`."""
     return lambda *urls, **settings: Ground(tmp_path / "home", *urls, **settings)
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[ObjectStore]:
+    """One object store for all tests of a worker: it takes 3 s to be there. What kills or stops its store has one of its own."""
+    with object_store() as one:
+        yield one
+
+
+@pytest.fixture
+def bucket(store: ObjectStore, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """A place of its own in the bucket of the store, and the keys to it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", store.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    name = f"{request.module.__name__.rpartition('.')[2]}-{request.node.name}"
+    return f"s3://{BUCKET}/{re.sub('[^a-z_0-9]', '-', name)}"
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -24,7 +23,7 @@ from reliability_platform.landing.pickup import pick_up
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import location
-from tests.object_store import BUCKET, KEY, SECRET, ObjectStore, object_store
+from tests.object_store import BUCKET, KEY, SECRET, ObjectStore
 
 DAY = date(2026, 1, 5)
 SOURCE = "orders"
@@ -45,13 +44,6 @@ CONTRACT = Contract(
     kind="drop",
     file_format=FileFormat("csv"),
 )
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[ObjectStore]:
-    """An object store."""
-    with object_store() as found:
-        yield found
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -68,27 +66,12 @@ from reliability_platform.remediation.dead_letters.letters import Letter
 from reliability_platform.remediation.purge import Betraying, Survey, purge
 from reliability_platform.settings import Settings, load_settings
 from tests.ground import FIRST
-from tests.object_store import BUCKET, KEY, SECRET, ObjectStore, object_store
+from tests.object_store import KEY, SECRET, ObjectStore
 from tests.unit.broken_home import BrokenHome
 
 SOURCE, LEAKY, DAY = "orders", "web_events", BrokenHome.DAY
 SIMULATION = Simulation(seed=3, events_per_day=400)
 BATCHES = tuple(scheduled_batches(SIMULATION, SOURCE, DAY))
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[ObjectStore]:
-    with object_store() as one:
-        yield one
-
-
-@pytest.fixture
-def bucket(store: ObjectStore, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    """A place of its own in the bucket, and the keys to it."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", store.url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    return f"s3://{BUCKET}/{re.sub('[^a-z_0-9]', '-', request.node.name)}"
 
 
 @pytest.fixture

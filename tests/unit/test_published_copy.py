@@ -3,9 +3,8 @@
 import hashlib
 import io
 import json
-import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from reliability_platform.warehouse.publication import rollback
 from reliability_platform.warehouse.published import CURRENT, RECORD
 from reliability_platform.warehouse.published_copy import POINTER, copy_published
 from tests.ground import Platform
-from tests.object_store import BUCKET, KEY, SECRET, ObjectStore, object_store
+from tests.object_store import ObjectStore
 from tests.unit.lived_in import copied_home
 from tests.unit.test_upkeep import CALENDAR
 
@@ -33,20 +32,6 @@ from tests.unit.test_upkeep import CALENDAR
 @pytest.fixture(scope="module")
 def origin(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathFactory) -> Platform:
     return lived(tmp_path_factory.mktemp("origin") / "home")
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[ObjectStore]:
-    with object_store() as one:
-        yield one
-
-
-@pytest.fixture
-def bucket(store: ObjectStore, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", store.url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    return f"s3://{BUCKET}/{re.sub('[^a-z_]', '-', request.node.name)}"
 
 
 @pytest.fixture

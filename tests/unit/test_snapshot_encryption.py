@@ -23,7 +23,6 @@ from reliability_platform.warehouse.snapshots.manifest import read_snapshots
 from reliability_platform.warehouse.snapshots.restore import damages, restore_home
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.ground import Platform
-from tests.object_store import BUCKET, KEY, SECRET, object_store
 from tests.unit.lived_in import copied_home, state
 from tests.unit.test_snapshots import MADE_ANEW
 
@@ -156,16 +155,10 @@ def test_what_a_file_refuses_to_give_is_told_as_it_is() -> None:
 
 
 @pytest.mark.exhaustive  # 20 s; what is encrypted and what an object store holds have tests of their own
-def test_encrypted_snapshots_in_an_object_store(
-    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with object_store() as store:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", store.url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-        there = home.model_copy(update={"snapshot_url": f"s3://{BUCKET}/encrypted"})
-        taken = take_snapshot(there, utc_now)
-        restore_home(there, taken, tmp_path / "aside")
+def test_encrypted_snapshots_in_an_object_store(home: Settings, tmp_path: Path, bucket: str) -> None:
+    there = home.model_copy(update={"snapshot_url": bucket})
+    taken = take_snapshot(there, utc_now)
+    restore_home(there, taken, tmp_path / "aside")
     assert state(tmp_path / "aside", MADE_ANEW) == state(home.home, MADE_ANEW)
 
 
