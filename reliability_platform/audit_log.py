@@ -62,6 +62,7 @@ class Changes(StrEnum):
     REHEARSE = "rehearse"
     CORRECT = "corrections apply"
     TAKE_BACK = "corrections revert"
+    TAKE_OVER = "take-over"
 
 
 Audited = Destroys | Grants | Changes

@@ -11,11 +11,15 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.registry import known_implementations
 
+from reliability_platform.atomic import write_atomically
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
 
 PATIENCE = {"connect_timeout": 10, "read_timeout": 20, "retries": {"max_attempts": 1}}
 """For an object store of S3, in seconds, where FSSPEC_S3_CONFIG_KWARGS says no other. s3fs tries five times, and botocore twice each
 time: one that takes requests and answers none is given up after ten tries. With what botocore brings it was 25 tries of 60 s."""
+PUT_SECONDS = 200.0
+"""So long a store of S3 may take to accept a file, and a second more for each megabyte. Its driver asks for leave before it sends
+(`Expect: 100-continue`), and waits for that without a limit of its own."""
 OVERTAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 """What an object store of S3 answers to who would replace what another one has written since."""
 
@@ -101,6 +105,31 @@ class Elsewhere:
     def path(self, *parts: str) -> str:
         """A name below the place."""
         return "/".join([self.root, *parts])
+
+    def write(self, target: str, content: bytes, *, over: str | None = None) -> None:
+        """Write a file in one step: where there is none, or `over` the content that has this mark (`ETag`).
+
+        Raises `OvertakenError` where there is another one. Only an object store of S3 knows that; other places take the last one.
+        """
+        if self.folder is not None:
+            write_atomically(Path(target), content)
+        elif self._is_s3:
+            condition = {"mode": "create"} if over is None else {"IfMatch": over}
+            self.fs.pipe_file(target, content, **condition, **self._patience(len(content)))
+        else:
+            self.fs.pipe_file(target, content)
+
+    def put(self, source: Path, target: str) -> None:
+        """Copy a file of this machine to the place."""
+        self.fs.put_file(str(source), target, **self._patience(source.stat().st_size))
+
+    @property
+    def _is_s3(self) -> bool:
+        return "s3" in str(self.fs.protocol)
+
+    def _patience(self, size: int) -> dict[str, float]:
+        """How long a driver may take for a file of so many bytes, for drivers that take such words."""
+        return {"timeout": PUT_SECONDS + size / 1e6} if self._is_s3 else {}
 
 
 def _options(url: str) -> dict[str, Any]:

@@ -183,6 +183,28 @@ def _alerts(settings: Settings) -> str:
     return f"no channel of {len(statuses)} is failing{kept}"
 
 
+def _landing_bucket(settings: Settings) -> str:
+    from reliability_platform.landing.bucket_holder import holder
+    from reliability_platform.operations.identity import home_id
+
+    if settings.landing_url is None:
+        return "deliveries land in the home; RELIABILITY_LANDING_URL names another place"
+    found = holder(settings)
+    if found is None:
+        return "it answers, and no home holds it yet: the first that lands there does"
+    if not is_home(settings):
+        return (
+            f"it answers, and is held by {found.words}: `{hint('restore --everything')}` brings that home back from a snapshot, "
+            f"`{hint('take-over')}` lets one that is made anew land there"
+        )
+    if found.home != home_id(settings):
+        raise _WrongError(
+            f"it is held by {found.words}, and not by this one: name another place with RELIABILITY_LANDING_URL, or, if that home is "
+            f"lost or given up, take it over with `{hint('take-over')}`"
+        )
+    return f"it is held by this home: {found.words}"
+
+
 def _published_copy(settings: Settings) -> str:
     from reliability_platform.warehouse.published_copy import copy_published
 
@@ -326,6 +348,7 @@ def _judged(settings: Settings) -> str:
 EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "packages": _packages,
     "home": _home,
+    "landing bucket": _landing_bucket,
     "generated": _generated,
     "dbt": _dbt,
     "own project": _own_project,
@@ -346,8 +369,8 @@ EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
 }
 
 
-WITHOUT_A_HOME = frozenset({"packages", "home", "generated", "dbt", "own project", "soda"})
-"""Examinations of the installation, or of whether there is a home."""
+WITHOUT_A_HOME = frozenset({"packages", "home", "landing bucket", "generated", "dbt", "own project", "soda"})
+"""Examinations of the installation, of whether there is a home, or of what one may be made anew from."""
 READ_OPERATIONS = frozenset({"sources", "checks", "alerts", "drills", "schedule", "upkeep"})
 """Examinations that say nothing without the operations store."""
 

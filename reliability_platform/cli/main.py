@@ -59,6 +59,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Recover": {
         "snapshot": "snapshot:snapshot",
         "restore": "restore:restore",
+        "take-over": "take_over:take_over",
         "withdraw": "withdraw:withdraw",
         "drill": "drill:drill",
         "rehearse": "rehearse:rehearse",

@@ -51,6 +51,7 @@ MAKES_A_HOME: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "run": lambda asked: not asked["dry_run"],
     "campaign": lambda _: True,
     "dev": lambda _: True,
+    "take-over": lambda _: True,
 }
 """The commands that begin a home, by what is asked of them. To any other one that is not there was mistyped."""
 EXAMINES_WITHOUT_ONE = frozenset({"doctor"})

@@ -60,9 +60,6 @@ AT_ONCE = 64
 """So many objects are fetched at once, and are in memory together."""
 LOOK_EVERY = timedelta(minutes=5)
 """So often the newest days are listed through the day: 15 of four sources are 17,000 listings a day, which cost 9 cents."""
-PUT_SECONDS = 200.0
-"""So long a store of S3 may take to accept a file, and a second more for each megabyte. Its driver asks for leave before it sends
-(`Expect: 100-continue`), and waits for that without a limit of its own."""
 LONGEST_NAME = 255
 """Bytes that a file system allows for a name; an object may have 1,024."""
 
@@ -347,15 +344,8 @@ def _put(copy: _Copy, path: Path, content: bytes) -> None:
     from reliability_platform.elsewhere import OvertakenError
 
     place, target = copy.place, copy.place.path(copy.key(path))
-    if place.folder is not None:
-        write_atomically(Path(target), content)
-        return
-    if "s3" not in str(place.fs.protocol):
-        place.fs.pipe_file(target, content)
-        return
-    patience = PUT_SECONDS + len(content) / 1e6
     try:
-        place.fs.pipe_file(target, content, mode="create", timeout=patience)
+        place.write(target, content)
     except OvertakenError:
         place.fs.invalidate_cache()
         mark, there = place.fs.info(target)["ETag"], place.fs.cat_file(target)
@@ -364,7 +354,7 @@ def _put(copy: _Copy, path: Path, content: bytes) -> None:
         known = read_file(path) if path.is_file() else None if copy.kind.is_by_day else WITHDRAWN
         if known != there:
             raise
-        place.fs.pipe_file(target, content, IfMatch=mark, timeout=patience)
+        place.write(target, content, over=mark)
 
 
 # What is where
@@ -374,6 +364,9 @@ def _copies(settings: Settings) -> Iterator[_Copy]:
     for name, kind in COPIES.items():
         url = getattr(settings, kind.setting)
         if url is not None:
+            from reliability_platform.landing.bucket_holder import ensure_held
+
+            ensure_held(settings)
             # Drivers must not be shared with a process that was forked from this one.
             place = _opened(url, variable(kind.setting), name, os.getpid())
             below = place if kind.below is None else replace(place, root=place.path(kind.below))

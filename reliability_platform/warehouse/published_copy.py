@@ -152,19 +152,11 @@ def _upload(folder: Path, place: Elsewhere, version: str) -> None:
         place.fs.makedirs(place.path(one), exist_ok=True)
     for name, content in sorted(_contents(read_record(folder / RECORD)).items()):
         if sizes.get(content.rsplit("/", 1)[-1]) != (folder / name).stat().st_size:
-            place.fs.put_file(str(folder / name), place.path(content))
-    place.fs.put_file(str(folder / RECORD), place.path(version, RECORD))
+            place.put(folder / name, place.path(content))
+    place.put(folder / RECORD, place.path(version, RECORD))
 
 
 def _swap(place: Elsewhere, wanted: dict[str, Any], before: _Pointer | None) -> None:
     """Write the pointer in one step, over the one that was read. Raises what the place refuses."""
-    target, content = place.path(POINTER), json.dumps(wanted, indent=2).encode()
-    if place.folder is not None:
-        draft = place.path(f".{POINTER}.draft")
-        place.fs.pipe_file(draft, content)
-        place.fs.mv(draft, target)
-    elif "s3" in str(place.fs.protocol):
-        unchanged: dict[str, str | None] = {"mode": "create"} if before is None else {"IfMatch": before.mark}
-        place.fs.pipe_file(target, content, **unchanged)
-    else:
-        place.fs.pipe_file(target, content)
+    content = json.dumps(wanted, indent=2).encode()
+    place.write(place.path(POINTER), content, over=None if before is None else before.mark)

@@ -26,6 +26,7 @@ from reliability_platform.landing import working_copy
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.attempts import ANY_CONTENT, How, Permission, permit
 from reliability_platform.landing.bronze import bronze_folder
+from reliability_platform.landing.bucket_holder import MARKER, ensure_held
 from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.correction import Correction
 from reliability_platform.landing.corrections import (
@@ -59,6 +60,7 @@ from reliability_platform.landing.working_copy import (
 )
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.identity import given_identity
 from reliability_platform.recovery.damaged import mend
 from reliability_platform.recovery.stores import examine_landing
 from reliability_platform.remediation.dead_letters.discard import discard
@@ -76,12 +78,17 @@ BATCHES = tuple(scheduled_batches(SIMULATION, SOURCE, DAY))
 
 @pytest.fixture
 def home(bucket: str, tmp_path: Path) -> Settings:
-    return with_landing_at(bucket, tmp_path / "home")
+    settings = with_landing_at(bucket, tmp_path / "home")
+    ensure_held(settings)
+    return settings
 
 
 def with_landing_at(url: str | None, home: Path) -> Settings:
-    """A home whose landing is at a URL."""
-    return load_settings(home).model_copy(update={"landing_url": url})
+    """A home whose landing is at a URL. All that share one are the same home, on several hosts or come back from a snapshot."""
+    settings = load_settings(home).model_copy(update={"landing_url": url})
+    given_identity(settings, "4711")
+    operations_engine(settings, begin=True)
+    return settings
 
 
 def land(settings: Settings) -> None:
@@ -94,7 +101,7 @@ def inside(store: ObjectStore, settings: Settings) -> dict[str, bytes]:
     """Every object of landing, by name."""
     root = str(settings.landing_url).removeprefix("s3://")
     store.system.invalidate_cache()
-    found = store.system.find(root)
+    found = [path for path in store.system.find(root) if not path.endswith(MARKER)]
     return {path.removeprefix(f"{root}/"): store.system.cat_file(path) for path in found if path != root}
 
 

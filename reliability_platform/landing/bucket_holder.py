@@ -1,0 +1,143 @@
+"""Which home a landing bucket is of. `_home.json` in it names that home: of two that land in one, each would take up what the other
+has landed, and miss what the other has masked or removed.
+
+The first home that uses a bucket writes the file, by a conditional write; any other one is refused. A home that comes back from a
+snapshot is the same one. One that is made anew takes the bucket over, which a person says.
+"""
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from reliability_platform.clock import utc_now
+from reliability_platform.elsewhere import Elsewhere, OvertakenError
+from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.formats import moment
+from reliability_platform.operations import operations_engine
+from reliability_platform.operations.identity import home_id, identify
+from reliability_platform.settings import Settings, variable
+
+MARKER = "_home.json"
+LOOK_SECONDS = 60.0
+"""So often a process reads the file again: so long a home whose bucket was taken over may still land in it."""
+INSTALLATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+_looked: dict[tuple[str, str], float] = {}
+"""By URL and home, when this process has last read that the bucket is this home's."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """What the file of a bucket says."""
+
+    home: str
+    installation: str
+    """What that installation is called, by RELIABILITY_INSTALLATION."""
+    since: datetime
+
+    @property
+    def words(self) -> str:
+        return f"the home {self.home[:8]} (installation {self.installation}, since {moment(self.since)})"
+
+
+@dataclass(frozen=True)
+class _Marker:
+    holder: Holder | None
+    """None for a file that says nothing."""
+    mark: str | None
+    """By which the place knows these very bytes."""
+
+
+def ensure_held(settings: Settings) -> None:
+    """Let this home hold its landing bucket if none does.
+
+    Raises `EnvironmentUnusableError` if another one does, or if the place cannot be asked.
+    """
+    url, here = str(settings.landing_url), _this_home(settings)
+    now = time.monotonic()
+    if now - _looked.get((url, here), -LOOK_SECONDS) < LOOK_SECONDS:
+        return
+    place = _place(settings)
+    found = _read(place)
+    if found is None:
+        try:
+            _write(place, settings, here, over=None)
+        except OvertakenError:  # another process was quicker; it may be one of this home
+            found = _read(place)
+    if found is not None:
+        _refuse_another(found.holder, here)
+    _looked[url, here] = now
+
+
+def holder(settings: Settings) -> Holder | None:
+    """The home that holds the landing bucket; None if none does yet. Raises `EnvironmentUnusableError` for a place that does not
+    answer, or a file that says nothing."""
+    found = _read(_place(settings))
+    if found is not None and found.holder is None:
+        raise EnvironmentUnusableError(_says_nothing())
+    return None if found is None else found.holder
+
+
+def take_over(settings: Settings) -> Holder | None:
+    """Let this home hold its landing bucket from now on, whoever did; returns who that was, where the file said so.
+
+    Raises `UsageError` without a bucket, `OvertakenError` if another home takes it at the same moment.
+    """
+    if settings.landing_url is None:
+        raise UsageError(f"There is no bucket to take over: {variable('landing_url')} is not set.")
+    here, place = _this_home(settings), _place(settings)
+    found = _read(place)
+    if found is None or found.holder is None or found.holder.home != here:
+        _write(place, settings, here, over=None if found is None else found.mark)
+    _looked.clear()
+    return None if found is None else found.holder
+
+
+def _this_home(settings: Settings) -> str:
+    """The identity of the home, which it gets together with its store."""
+    return home_id(settings) or identify(settings, operations_engine(settings))
+
+
+def _place(settings: Settings) -> Elsewhere:
+    return Elsewhere.open(str(settings.landing_url), variable("landing_url"), "landing")
+
+
+def _read(place: Elsewhere) -> _Marker | None:
+    place.fs.invalidate_cache()  # a listing that a library keeps would hide what another host wrote
+    target = place.path(MARKER)
+    try:
+        mark = place.fs.info(target).get("ETag")
+        content = place.fs.cat_file(target)
+    except FileNotFoundError:
+        return None
+    try:
+        said = json.loads(content)
+        found = Holder(str(said["home"]), str(said["installation"]), datetime.fromisoformat(said["since"]))
+        is_ours = re.fullmatch(r"[\w-]{1,64}", found.home) and INSTALLATION.fullmatch(found.installation)
+    except (ValueError, KeyError, TypeError):
+        return _Marker(None, mark)
+    return _Marker(found if is_ours else None, mark)
+
+
+def _write(place: Elsewhere, settings: Settings, here: str, over: str | None) -> None:
+    said = {"home": here, "installation": settings.installation, "since": utc_now().isoformat(timespec="seconds")}
+    place.write(place.path(MARKER), (json.dumps(said, indent=2) + "\n").encode(), over=over)
+
+
+def _refuse_another(found: Holder | None, here: str) -> None:
+    if found is None:
+        raise EnvironmentUnusableError(_says_nothing())
+    if found.home != here:
+        raise EnvironmentUnusableError(
+            f"The place of landing that {variable('landing_url')} names is held by {found.words}, and not by this one: name another "
+            "place, or, if that home is lost or given up, take it over with `reliability take-over`."
+        )
+
+
+def _says_nothing() -> str:
+    return (
+        f"{MARKER} in the place of landing that {variable('landing_url')} names does not say which home holds it: "
+        "`reliability take-over` writes it anew."
+    )
