@@ -19,7 +19,7 @@ import duckdb
 from reliability_platform.mutation.errors import ServerInterruptedError, ServerStatementError
 from reliability_platform.mutation.guard import confine
 from reliability_platform.mutation.project import VIEW, Model, Project, ProjectInput
-from reliability_platform.mutation.readings import Fingerprint, columns_of, fingerprint
+from reliability_platform.mutation.readings import Fingerprint, columns_of, fingerprint, total_of
 from reliability_platform.mutation.sql_text import literal, quoted
 from reliability_platform.mutation.through_dbt import ThroughDbt
 
@@ -107,7 +107,7 @@ class DirectBuild:
         """
         failed = {}
         confine(self.connection, folders, files)
-        self.connection.execute(f"create schema {INPUTS}")
+        self.connection.execute(f"create schema memory.{INPUTS}")
         for at, one in enumerate(each for each in self.project.inputs if "'" in each.relation):
             table = f"memory.{INPUTS}.{quoted(f'files_{at}')}"
             try:
@@ -339,6 +339,10 @@ class MutantRoom:
     def comparable(self, column: str) -> str:
         """What two rows are compared by, of a column."""
         return quoted(column)
+
+    def total(self, column: str) -> str:
+        """The sum of a column of numbers, as a float."""
+        return total_of(column)
 
     def interrupt(self) -> None:
         """End what runs. Called by another thread."""

@@ -65,6 +65,11 @@ def is_summed(name: str, type_name: str) -> bool:
     return kind_of(type_name) is ValueKind.NUMBER and NAMED_AS_KEY.search(name) is None
 
 
+def total_of(column: str) -> str:
+    """The sum of a column of numbers, in DuckDB and PostgreSQL."""
+    return f"sum({quoted(column)})::double precision"
+
+
 @dataclass(frozen=True)
 class SumChange:
     """A number that a consumer reads off a table, before and after."""
@@ -116,16 +121,17 @@ def compare(
     relations: tuple[str, str],
     fingerprints: tuple[Fingerprint, Fingerprint],
     value: Callable[[str], str] = quoted,
+    total: Callable[[str], str] = total_of,
 ) -> TableChange:
     """A clean table and a changed one. `about` is the model with its consumers; pairs are (clean, changed); `value` makes of a
-    column's name what can be compared.
+    column's name what can be compared, `total` its sum as a float.
     """
     (clean, changed), (before, after) = relations, fingerprints
     unlike = before.unlike(after)
     both = [one for one in before.columns if one in after.columns]
     differing = row(_rows_more([value(name) for name, _ in both], changed, clean)) if both else [after.rows]
     numbers = [name for name, kind in both if name in unlike and is_summed(name, kind)]
-    sums = ", ".join(f"sum({quoted(name)})::double precision" for name in numbers)
+    sums = ", ".join(total(name) for name in numbers)
     pairs = [row(f"select {sums} from {one}") if numbers else [] for one in (clean, changed)]
     measures = (SumChange(name, was, now) for name, was, now in zip(numbers, *pairs, strict=True))
     return TableChange(

@@ -114,6 +114,7 @@ def _read_otherwise(build: DirectBuild, room: MutantRoom, built: MutantBuild) ->
             (build.reads(relation), place),
             (build.clean[relation], now),
             room.comparable,
+            room.total,
         )
         for relation, (place, now) in built.changed.items()
         if relation in readers

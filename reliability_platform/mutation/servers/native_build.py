@@ -14,17 +14,18 @@ import duckdb
 from reliability_platform.mutation.direct_build import CLEAN, DirectBuild, MutantBuild, MutantRoom
 from reliability_platform.mutation.project import VIEW, Model, Project, ProjectInput
 from reliability_platform.mutation.readings import Fingerprint, columns_of
-from reliability_platform.mutation.servers.postgresql import Postgresql, PostgresqlSession, as_text, server_type
-from reliability_platform.mutation.sql_text import literal
+from reliability_platform.mutation.servers.server import NativeServer, ServerSession
+from reliability_platform.mutation.sql_text import quoted
 
 
 class NativeBuild(DirectBuild):
     """A project in a server, with room for mutants there."""
 
-    def __init__(self, project: Project, catalogs: Mapping[str, Path], folder: Path, server: Postgresql) -> None:
+    def __init__(self, project: Project, catalogs: Mapping[str, Path], folder: Path, server: NativeServer) -> None:
         super().__init__(project, catalogs, (), folder)
-        self.server, self.folder = server, folder
-        self.unique = {one.relation: server.unique(one.relation) for one in project.models}
+        self.server = server
+        # Where queries name no database, inputs are found in the one that holds them.
+        self.connection.execute(f"use {quoted(server.catalog)}")
 
     @contextmanager
     def room_in(self, name: str) -> Iterator[MutantRoom]:
@@ -48,7 +49,7 @@ class ServerRoom(MutantRoom):
     _build: NativeBuild
 
     def __init__(
-        self, build: NativeBuild, cursor: duckdb.DuckDBPyConnection, name: str, session: PostgresqlSession
+        self, build: NativeBuild, cursor: duckdb.DuckDBPyConnection, name: str, session: ServerSession
     ) -> None:
         super().__init__(build, cursor, name)
         self._session = session
@@ -57,28 +58,21 @@ class ServerRoom(MutantRoom):
         """Break it in DuckDB and load what came of it."""
         super().replace_input(given, sql, built)
         local, _ = built.changed[given.relation]
-        clean, types = dict(columns_of(self.cursor, given.relation)), self._build.server.columns(given.relation)
-        columns = {
-            name: types[name] if clean.get(name) == kind else server_type(kind)
-            for name, kind in columns_of(self.cursor, local)
-        }
-        file = self._build.folder / f"{self.name}.csv"
-        try:
-            self.cursor.execute(f"copy (from {local}) to {literal(str(file))} (format csv, header false)")
-            place = self._session.place("input", given.relation.rpartition(".")[2].strip('"'))
-            self._session.load(place, columns, file)
-        finally:
-            file.unlink(missing_ok=True)
+        server, found = self._build.server, columns_of(self.cursor, local)
+        clean, types = dict(columns_of(self.cursor, given.relation)), server.columns(given.relation)
+        columns = {name: types[name] if clean.get(name) == kind else server.server_type(kind) for name, kind in found}
+        texts = ", ".join(f"{quoted(name)}::varchar as {quoted(name)}" for name in columns)
+        rows = self.cursor.execute(f"select {texts} from {local}").to_arrow_table()
+        place = self._session.place("input", given.relation.rpartition(".")[2].strip('"'))
+        self._session.load(place, columns, rows)
         self._instead[given.relation] = place
 
     def place(self, schema: str, identifier: str) -> str:
         return self._session.place(schema, identifier)
 
     def create(self, model: Model, place: str, query: str) -> None:
-        if model.has_contract and model.materialized != VIEW:
-            self._session.create_like(model.relation, place, query)
-        else:
-            self._session.create(place, query, self._build.unique.get(model.relation, ()))
+        has_contract = model.has_contract and model.materialized != VIEW
+        self._session.create(place, query, model.relation, has_contract=has_contract)
 
     def drop(self, place: str) -> None:
         self._session.drop(place)
@@ -90,7 +84,10 @@ class ServerRoom(MutantRoom):
         return self._session.fingerprint(place, without)
 
     def comparable(self, column: str) -> str:
-        return as_text(column)
+        return self._session.comparable(column)
+
+    def total(self, column: str) -> str:
+        return self._session.total(column)
 
     def interrupt(self) -> None:
         super().interrupt()

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,13 +15,14 @@ from reliability_platform.mutation.private_profile import PrivateProfile, attach
 from reliability_platform.mutation.project import Project
 from reliability_platform.mutation.sampling import sample_tables
 from reliability_platform.mutation.servers.native_build import NativeBuild
-from reliability_platform.mutation.servers.postgresql import Postgresql, TablesToSample, duckdb_type
+from reliability_platform.mutation.servers.postgresql import Postgresql
 from reliability_platform.mutation.servers.run_schemas import RunSchemas, move
+from reliability_platform.mutation.servers.server import NativeServer
+from reliability_platform.mutation.servers.tables_to_sample import TablesToSample
 from reliability_platform.mutation.sql_text import literal, quoted
 
-SERVERS = {"postgres": Postgresql}
+SERVERS: Mapping[str, type[NativeServer]] = {"postgres": Postgresql}
 PACKAGES = {"postgres": "dbt-postgres==1.11.*"}
-CSV = "header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false"
 LOCAL = "inputs.duckdb"
 
 
@@ -47,7 +47,7 @@ class NativeRun:
     schemas: RunSchemas = field(default_factory=lambda: RunSchemas(uuid4().hex[:8]))
     _notes: list[str] = field(default_factory=list)
     _open: ExitStack = field(default_factory=ExitStack)
-    _server: Postgresql | None = None
+    _server: NativeServer | None = None
 
     @property
     def notes(self) -> list[str]:
@@ -55,7 +55,7 @@ class NativeRun:
         return [*self._notes, *(f"a statement was refused: {one}" for one in self.server.refused)]
 
     @property
-    def server(self) -> Postgresql:
+    def server(self) -> NativeServer:
         """Once the project is parsed."""
         assert self._server is not None
         return self._server
@@ -66,11 +66,11 @@ class NativeRun:
 
         adapter = FACTORY.lookup_adapter(self.profile.warehouse)
         self._server = server = SERVERS[self.profile.warehouse](adapter, self.schemas)
-        self._notes += server.sweep()
+        self._notes += [*server.sweep(), *server.prepare(manifest)]
         self._open.enter_context(server.guarding())
         tables = move(manifest, adapter, self.schemas)
         server.create(self.schemas.own.values())
-        self.profile.catalogs[server.database] = self.folder.databases / LOCAL
+        self.profile.catalogs[server.catalog] = self.folder.databases / LOCAL
         unreadable = {one.name: why for one in tables if (why := server.unreadable(one.original))}
         self._notes += [f"{name} cannot be read in the server ({why})" for name, why in unreadable.items()]
         present = {one.copy: one for one in tables if one.name not in unreadable}
@@ -108,25 +108,22 @@ class NativeRun:
 
     def _take(self, relation: str) -> None:
         """Copy a table of the run into our DuckDB, under the same name."""
-        types = {name: duckdb_type(kind) for name, kind in self.server.columns(relation).items()}
-        file = self.folder.path / "taken.csv"
-        try:
-            self.server.write_to(file, relation)
-            with attached({}) as connection:
-                for name, path in self.profile.catalogs.items():
-                    connection.execute(f"attach {literal(str(path))} as {quoted(name)}")
-                connection.execute(f"create schema if not exists {relation.rpartition('.')[0]}")
-                try:
-                    connection.execute(_reading(file, relation, types))
-                except duckdb.Error:  # a value that DuckDB's type has not, as a decimal that is no number
-                    connection.execute(_reading(file, relation, dict.fromkeys(types, "varchar")))
-        finally:
-            file.unlink(missing_ok=True)
+        types = {name: self.server.duckdb_type(kind) for name, kind in self.server.columns(relation).items()}
+        with attached({}) as connection:
+            for name, path in self.profile.catalogs.items():
+                connection.execute(f"attach {literal(str(path))} as {quoted(name)}")
+            connection.execute(f"use {quoted(self.server.catalog)}")
+            connection.execute(f"create schema if not exists {relation.rpartition('.')[0]}")
+            connection.register("taken", self.server.rows(relation))
+            try:
+                connection.execute(_created(relation, types))
+            except duckdb.Error:  # a value that DuckDB's type has not, as a decimal that is no number
+                connection.execute(_created(relation, dict.fromkeys(types, "varchar")))
 
 
-def _reading(file: Path, relation: str, types: Mapping[str, str]) -> str:
-    columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
-    return f"create table {relation} as from read_csv({literal(str(file))}, {CSV}, columns = {{{columns}}})"
+def _created(relation: str, types: Mapping[str, str]) -> str:
+    columns = ", ".join(f"{quoted(name)}::{kind} as {quoted(name)}" for name, kind in types.items())
+    return f"create table {relation} as select {columns} from taken"
 
 
 @contextmanager

@@ -5,19 +5,22 @@ advisory lock as long as it lives: schemas of a run whose lock is free are of on
 """
 
 import re
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
-from reliability_platform.mutation.columns import NAMED_AS_KEY, ColumnFacts, InputTable, kind_of
+import pyarrow as pa
+import pyarrow.csv
+
 from reliability_platform.mutation.errors import (
     ProjectUnusableError,
     ServerInterruptedError,
     ServerStatementError,
 )
-from reliability_platform.mutation.readings import DECIMALS, Fingerprint, read_fingerprint
+from reliability_platform.mutation.readings import DECIMALS, Fingerprint, read_fingerprint, total_of
+from reliability_platform.mutation.servers.column_types import type_as
 from reliability_platform.mutation.servers.run_schemas import COMMENT, OF_A_RUN, RunSchemas
 from reliability_platform.mutation.servers.statement_guard import refuse_foreign
 from reliability_platform.mutation.sql_text import literal, quoted
@@ -57,44 +60,28 @@ MAX_DECIMALS = 38
 """Digits of DuckDB's decimals; PostgreSQL has more."""
 
 
-def _as(types: Iterable[tuple[str, str]], name: str, otherwise: str) -> str:
-    for pattern, found in types:
-        matched = re.fullmatch(pattern, name)
-        if matched is not None:
-            return found.format(matched.group(0), *matched.groups())
-    return otherwise
-
-
-def duckdb_type(name: str) -> str:
-    """What DuckDB takes values of a type of PostgreSQL for."""
-    found = _as(DUCKDB_TYPES, name, "varchar")
-    digits = re.fullmatch(r"decimal\((\d+),(\d+)\)", found)
-    return "double" if digits is not None and int(digits.group(1)) > MAX_DECIMALS else found
-
-
-def server_type(name: str) -> str:
-    """What PostgreSQL takes values of a type of DuckDB for."""
-    return _as(POSTGRESQL_TYPES, name, "text")
-
-
 class Postgresql:
     """One server, as the profile's adapter reaches it."""
-
-    kind = "postgres"
 
     def __init__(self, adapter: Any, schemas: RunSchemas) -> None:
         """Connect, and hold the lock of this run. Raises `ProjectUnusableError` where the server cannot be reached."""
         self._adapter, self._schemas = adapter, schemas
         self._credentials = adapter.config.credentials
-        self.database = str(self._credentials.database)
+        self.catalog = str(self._credentials.database)
         self.refused: dict[str, None] = {}
         """What statements of dbt would have changed that is not the run's, in their order."""
         self._free: list[Any] = []
+        self._unique: dict[str, list[str]] = {}
         self._sessions: set[PostgresqlSession] = set()
         self._alone = threading.Lock()
         self._connect_unguarded = type(adapter).ConnectionManager.open
         self._own = self._connect(autocommit=True)
         self._run("select pg_advisory_lock(%s, %s)", [LOCKS, _second(schemas.run)])
+
+    def prepare(self, manifest: Any) -> list[str]:
+        """All is kept in the schemas."""
+        del manifest
+        return []
 
     # The run's schemas
 
@@ -107,7 +94,7 @@ class Postgresql:
             except ServerStatementError:
                 user = self._credentials.user
                 raise ProjectUnusableError(
-                    f"The user {user} may create no schema in {self.database}: grant create on database {self.database} to {user}."
+                    f"The user {user} may create no schema in {self.catalog}: grant create on database {self.catalog} to {user}."
                 ) from None
 
     def sweep(self) -> list[str]:
@@ -200,12 +187,22 @@ class Postgresql:
         """Names and types of PostgreSQL."""
         return _columns(self._own.cursor(), relation)
 
+    def duckdb_type(self, name: str) -> str:
+        """All but these are texts."""
+        found = type_as(DUCKDB_TYPES, name, "varchar")
+        digits = re.fullmatch(r"decimal\((\d+),(\d+)\)", found)
+        return "double" if digits is not None and int(digits.group(1)) > MAX_DECIMALS else found
+
+    def server_type(self, name: str) -> str:
+        """All but these are texts."""
+        return type_as(POSTGRESQL_TYPES, name, "text")
+
     def unique(self, relation: str) -> list[str]:
-        """What its unique indexes are over: they refuse rows."""
-        found = self._run(
-            "select pg_get_indexdef(indexrelid) from pg_index where indrelid = %s::regclass and indisunique", [relation]
-        )
-        return [str(one).partition(" USING ")[2] for (one,) in found]
+        """What the unique indexes of a table of the clean build are over: they refuse rows."""
+        if relation not in self._unique:
+            sql = "select pg_get_indexdef(indexrelid) from pg_index where indrelid = %s::regclass and indisunique"
+            self._unique[relation] = [str(one).partition(" USING ")[2] for (one,) in self._run(sql, [relation])]
+        return self._unique[relation]
 
     def unreadable(self, relation: str) -> str:
         """Why a table or view cannot be read; empty where it can."""
@@ -228,10 +225,27 @@ class Postgresql:
             finally:
                 cursor.execute("rollback")
 
-    def write_to(self, file: Path, relation: str) -> None:
-        """All rows of a table as CSV."""
-        with file.open("wb") as target, _translated():
-            self._own.cursor().copy_expert(f"copy (select * from {relation}) to stdout with (format csv)", target)
+    def hashed(self, values: Sequence[str], salt: int) -> str:
+        """Of their texts."""
+        return _hashed(values, salt)
+
+    def rows(self, relation: str) -> pa.Table:
+        """Through a file of CSV, in which a quoted text that is empty is not null."""
+        texts = dict.fromkeys(self.columns(relation), pa.string())
+        with tempfile.TemporaryFile() as file:
+            with _translated():
+                self._own.cursor().copy_expert(f"copy (select * from {relation}) to stdout with (format csv)", file)
+            if not file.tell():
+                return pa.schema(list(texts.items())).empty_table()
+            file.seek(0)
+            return pyarrow.csv.read_csv(
+                file,
+                pyarrow.csv.ReadOptions(column_names=list(texts)),
+                pyarrow.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+                pyarrow.csv.ConvertOptions(
+                    column_types=texts, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+                ),
+            )
 
     # Mutants
 
@@ -239,7 +253,7 @@ class Postgresql:
     def session(self, room: str) -> Iterator["PostgresqlSession"]:
         """For one mutant; what it has made is gone afterwards."""
         connection = self._free.pop() if self._free else self._connect()
-        session = PostgresqlSession(connection, self.database, self._schemas.of_room(room))
+        session = PostgresqlSession(self, connection, self._schemas.of_room(room))
         self._sessions.add(session)
         try:
             session.begin()
@@ -286,8 +300,8 @@ class Postgresql:
 class PostgresqlSession:
     """The tables of one mutant, in a transaction."""
 
-    def __init__(self, connection: Any, database: str, schema: str) -> None:
-        self._connection, self._database, self._schema = connection, database, schema
+    def __init__(self, server: Postgresql, connection: Any, schema: str) -> None:
+        self._server, self._connection, self._schema = server, connection, schema
         self._cursor = connection.cursor()
         self._schemas: dict[str, str] = {}
         self.was_interrupted = False
@@ -301,22 +315,27 @@ class PostgresqlSession:
         if schema not in self._schemas:
             self._schemas[schema] = f"{self._schema}_{len(self._schemas) + 1}"
             self._execute(f"create schema {quoted(self._schemas[schema])}")
-        return ".".join(map(quoted, (self._database, self._schemas[schema], identifier)))
+        return ".".join(map(quoted, (self._server.catalog, self._schemas[schema], identifier)))
 
-    def load(self, place: str, columns: Mapping[str, str], file: Path) -> None:
-        """A table from CSV."""
+    def load(self, place: str, columns: Mapping[str, str], rows: pa.Table) -> None:
+        """Through a file of CSV, in which texts are quoted and null is not."""
         self._execute(f"create table {place} ({', '.join(f'{quoted(name)} {kind}' for name, kind in columns.items())})")
-        with file.open("rb") as source, _translated(self._cursor):
-            self._cursor.copy_expert(f"copy {place} from stdin with (format csv)", source)
+        with tempfile.TemporaryFile() as file:
+            pyarrow.csv.write_csv(rows, file, pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed"))
+            file.seek(0)
+            with _translated(self._cursor):
+                self._cursor.copy_expert(f"copy {place} from stdin with (format csv)", file)
 
-    def create(self, place: str, query: str, unique: Iterable[str] = ()) -> None:
-        """A table from a query, with unique indexes as `Postgresql.unique` gives them."""
+    def create(self, place: str, query: str, clean: str, *, has_contract: bool) -> None:
+        """With the unique indexes of the clean table and, with a contract, its constraints."""
+        if has_contract:
+            self._create_like(clean, place, query)
+            return
         self._execute(f"create table {place} as {query}")
-        for one in unique:
+        for one in self._server.unique(clean):
             self._execute(f"create unique index on {place} using {one}")
 
-    def create_like(self, clean: str, place: str, query: str) -> None:
-        """A table with the constraints of another, from a query. Raises `ServerStatementError` where its columns are others."""
+    def _create_like(self, clean: str, place: str, query: str) -> None:
         self._execute(f"create table {place} (like {clean} including all)")
         wanted = _columns(self._cursor, place)
         aside = f'{place[:-1]}__found"'
@@ -347,6 +366,14 @@ class PostgresqlSession:
         named = [(name, kind.upper()) for name, kind in columns]
         return read_fingerprint(self.row, relation, named, values, _hashed)
 
+    def comparable(self, column: str) -> str:
+        """As a text, whatever it is."""
+        return as_text(column)
+
+    def total(self, column: str) -> str:
+        """As a double."""
+        return total_of(column)
+
     def interrupt(self) -> None:
         """End what runs. Called by another thread."""
         self.was_interrupted = True
@@ -356,42 +383,6 @@ class PostgresqlSession:
     def _execute(self, sql: str) -> None:
         with _translated(self._cursor):
             self._cursor.execute(f"release before_statement; savepoint before_statement; {sql}")
-
-
-class TablesToSample:
-    """Tables of sources where they are, sampled into copies. Distinct values are counted of columns that are named as keys alone."""
-
-    def __init__(self, server: Postgresql, originals: Mapping[str, str]) -> None:
-        self._server, self._originals = server, originals
-
-    def learn(self, relation: str) -> InputTable:
-        """Look at the original."""
-        original = self._originals[relation]
-        types = {name: duckdb_type(kind).upper() for name, kind in self._server.columns(original).items()}
-        keys = [name for name in types if NAMED_AS_KEY.search(name)]
-        counts = "".join(f", count({quoted(one)}), count(distinct {quoted(one)})" for one in keys)
-        rows, *rest = self._server.first_row(f"select count(*){counts} from {original}")
-        counted = dict(zip(keys, zip(rest[::2], rest[1::2], strict=True), strict=True))
-        columns = (
-            ColumnFacts(name, kind, kind_of(kind), rows, *counted.get(name, (rows, 0))) for name, kind in types.items()
-        )
-        return InputTable(original, rows, tuple(columns))
-
-    def row(self, query: str) -> Sequence[Any]:
-        """The first row of a query that has one."""
-        return self._server.first_row(query)
-
-    def hashed_below(self, share: float, salt: int, values: Sequence[str], otherwise: Sequence[str]) -> str:
-        """A condition that holds for such a share of all values."""
-        key = _hashed(values, salt)
-        if otherwise:
-            key = f"case when {values[0]} is null then {_hashed(otherwise, salt)} else {key} end"
-        return f"{key} < {int((share - 0.5) * 2**64)}"
-
-    def replace(self, table: InputTable, relation: str, kept: str) -> str:
-        """Copy what is kept."""
-        self._server.copy_in(table.relation, relation, kept)
-        return table.relation
 
 
 def as_text(name: str) -> str:
