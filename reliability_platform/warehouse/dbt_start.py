@@ -2,7 +2,8 @@
 
 Of a build of one landing day in a fresh process, which took 7.4 s of CPU:
 - 0.6 s went into JSON schemas of dbt's own classes, against which it holds `dbt_project.yml` and the profile;
-- 0.5 s into functions that turn its classes into JSON and back, made for all of them when they are imported;
+- 0.5 s into functions that turn its classes into JSON and back, made for all of them when they are imported, and half as
+  much again where mashumaro makes stubs of these;
 - 0.4 s into looking up which module has declared a flag, through the files of all that is imported.
 
 `tests/dbt/test_dbt_start.py` compares with dbt's own ways.
@@ -10,7 +11,8 @@ Of a build of one landing day in a fresh process, which took 7.4 s of CPU:
 
 import json
 import sys
-from functools import cache, lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,11 +24,40 @@ DECIDE = ("dbt-core", "dbt-common", "dbt-adapters", "dbt-duckdb", "mashumaro", "
 """Their versions decide what a schema is, of what classes a parsed project, and what a translated text."""
 
 
+class _MadeWhenUsed:
+    """Stands for a conversion of a class until it is asked for."""
+
+    def __init__(self, cls: type, name: str, make: Callable[[], None]) -> None:
+        self._cls, self._name, self._make = cls, name, make
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        if vars(self._cls)[self._name] is self:  # no other thread has made it meanwhile
+            self._make()
+        return vars(self._cls)[self._name].__get__(instance, owner)
+
+
+@lru_cache(maxsize=1)
 def compile_when_used() -> None:
-    """Let classes that are imported from now on get their conversions when one is first needed, as most of dbt's do."""
+    """Let classes that are imported from now on get their conversions when one is first needed.
+
+    mashumaro's own `lazy_compilation`, which dbt sets for most of them, still writes and compiles a stub for each.
+    """
     from mashumaro.config import BaseConfig
+    from mashumaro.core.meta.code.builder import CodeBuilder
+    from mashumaro.core.meta.mixin import compile_mixin_packer, compile_mixin_unpacker
+    from mashumaro.mixins import dict as mixin
+
+    def later(make: Callable[..., None], name_of: Callable[..., Any], coder: str) -> Callable[..., None]:
+        def declare(cls: type, **how: Any) -> None:
+            name = name_of(format_name=how.get("format_name", "dict"), **{coder: how.get(coder)})
+            for one in (name, name.public):
+                setattr(cls, one, _MadeWhenUsed(cls, one, partial(make, cls, **how)))
+
+        return declare
 
     BaseConfig.lazy_compilation = True
+    mixin.compile_mixin_packer = later(compile_mixin_packer, CodeBuilder.get_pack_method_name, "encoder")  # type: ignore[attr-defined]
+    mixin.compile_mixin_unpacker = later(compile_mixin_unpacker, CodeBuilder.get_unpack_method_name, "decoder")  # type: ignore[attr-defined]
 
 
 @lru_cache(maxsize=1)

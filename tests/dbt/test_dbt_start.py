@@ -2,14 +2,17 @@
 
 import importlib.util
 import pickle
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.contracts.project import Configuration, Project, ProjectFlags
 from dbt_common import behavior_flags
-from dbt_common.dataclass_schema import dbtMashConfig
+from dbt_common.dataclass_schema import dbtClassMixin, dbtMashConfig
 from mashumaro.config import BaseConfig
+from mashumaro.exceptions import MissingField
 from mashumaro.jsonschema import build_json_schema
 
 from reliability_platform.warehouse import dbt_manifest, dbt_start
@@ -59,6 +62,34 @@ def test_a_flag_comes_from_the_module_in_which_dbt_looks_for_it() -> None:
     ours, own = (one.BehaviorFlagRendered(flag, {}) for one in (behavior_flags, theirs))
     assert theirs.BehaviorFlagRendered._default_source is not behavior_flags.BehaviorFlagRendered._default_source
     assert ours._behavior_change_event.flag_source == own._behavior_change_event.flag_source == __name__
+
+
+def test_conversions_are_made_when_one_is_asked_for_and_convert_as_those_of_mashumaro() -> None:
+    dbt_start.compile_when_used()
+
+    @dataclass
+    class Part(dbtClassMixin):
+        size: int
+
+    @dataclass
+    class Whole(Part):
+        parts: list[Part] = field(default_factory=list)
+
+        @classmethod
+        def read(cls, given: dict[str, Any]) -> Part:
+            return super().from_dict(given)
+
+    named = {"from_dict", "to_dict", "from_msgpack", "to_msgpack"}
+    assert {type(vars(one)[name]) for one in (Part, Whole) for name in named} == {dbt_start._MadeWhenUsed}
+    given = {"size": 1, "parts": [{"size": 2}, {"size": 3}]}
+    whole = Whole(1, [Part(2), Part(3)])
+    assert Whole.read({"size": 1}) == Whole(1), "of the class that was asked, by the conversion of the one above"
+    assert Whole.from_dict(given) == whole
+    assert whole.to_dict() == given
+    assert Whole.from_msgpack(whole.to_msgpack()) == whole
+    with pytest.raises(MissingField):
+        Part.from_dict({})
+    assert dbt_start._MadeWhenUsed not in {type(vars(Whole)[name]) for name in named}
 
 
 def test_all_classes_get_their_conversions_as_dbt_wants_it_for_its_own() -> None:
