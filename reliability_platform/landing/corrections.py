@@ -1,9 +1,9 @@
 """Decisions to correct rows: which corrections people have applied and taken back, and what each is about. Append-only.
 
 The table in the operations store is the truth; which correction is in force is a fold over it. For each source and landing
-day a file in the home says what is in force there, so that a build stays a function of files. It is written anew from the
-table before each admission of the pipeline. What a file says that the table has never known was decided in a home that is lost,
-and came from the bucket: it stays in force, before all that the table has.
+day a file in the home says what was decided there, by whom and why, so that a build stays a function of files. It is written anew
+from the table before each admission of the pipeline. What a file says that the table does not know was decided in a home that is
+lost, or since the snapshot that this one has come back from, and came from the bucket: the table takes it in, as the newest.
 
 A correction is about the bytes of the deliveries that were there when it was applied, and never about what comes later: a
 source that sends the right numbers after all is not corrected once more.
@@ -13,12 +13,13 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine, Row, insert, select
+from sqlalchemy import Engine, Row, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.audit_log import Changes, note_act
@@ -33,6 +34,8 @@ from reliability_platform.settings import Settings
 
 LETTERS = 8
 """Of the digest, in the name of a correction."""
+MAX_WHO = 200
+"""Characters that the operations store has for a name, and for the number of an incident."""
 
 
 class Turn(StrEnum):
@@ -67,6 +70,8 @@ class Decided:
     turn: Turn = Turn.APPLIED
     place: int = 0
     """Among all decisions: of two that are in force, the one with the higher place comes after the other."""
+    number: int = 1
+    """Of the last decision on this correction: applied, reverted, applied again."""
 
     @property
     def key(self) -> str:
@@ -103,27 +108,41 @@ class Corrections:
             last = connection.execute(query.order_by(corrections.c.number.desc())).first()
         if (last.turn if last is not None else Turn.REVERTED) == turn:
             return False
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(
-                    insert(corrections).values(
-                        key=decided.key,
-                        number=last.number + 1 if last is not None else 1,
-                        turn=turn,
-                        source=decided.correction.source,
-                        correction=json.dumps(decided.correction.document()),
-                        deliveries=json.dumps([_told(one) for one in decided.deliveries]),
-                        why=scrub(why)[:MAX_REASON],
-                        who=scrub(who),
-                        incident_id=decided.incident_id,
-                        decided_at=now,
-                    )
-                )
-        except IntegrityError:  # somebody else decided the same at this moment
+        number = last.number + 1 if last is not None else 1
+        if not self._append(replace(decided, turn=turn, number=number, who=who, why=why, decided_at=now)):
             return False
         act = Changes.CORRECT if turn is Turn.APPLIED else Changes.TAKE_BACK
         what = f"{decided.id}: {decided.correction.column} of {decided.correction.source}, {counted(len(decided.days), 'day')}"
         note_act(self._engine, act, what, who, why, now)  # without values: they are of rows
+        return True
+
+    def take_in(self, decided: Decided) -> None:
+        """Know a decision of another home, with who made it and why, unless it is known, or a later one on the same correction."""
+        with self._engine.connect() as connection:
+            query = select(func.max(corrections.c.number)).where(corrections.c.key == decided.key)
+            known = connection.execute(query).scalar() or 0
+        if known < decided.number:
+            self._append(decided)
+
+    def _append(self, decided: Decided) -> bool:
+        """Write one decision; False if somebody else has decided the same at this moment."""
+        row = {
+            "key": decided.key,
+            "number": decided.number,
+            "turn": decided.turn,
+            "source": decided.correction.source,
+            "correction": json.dumps(decided.correction.document()),
+            "deliveries": json.dumps([_told(one) for one in decided.deliveries]),
+            "why": scrub(decided.why)[:MAX_REASON],
+            "who": scrub(decided.who)[:MAX_WHO],
+            "incident_id": decided.incident_id,
+            "decided_at": decided.decided_at,
+        }
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(corrections).values(row))
+        except IntegrityError:
+            return False
         return True
 
     def all(self, source: str | None = None) -> list[Decided]:
@@ -174,6 +193,7 @@ def _decided(row: Row[tuple[object, ...]]) -> Decided:
         decided_at=row.decided_at,
         turn=Turn(row.turn),
         place=row.id,
+        number=row.number,
     )
 
 
@@ -196,22 +216,20 @@ def _path(settings: Settings, source: str, landing_date: date) -> Path:
 
 
 def write_corrections(settings: Settings, engine: Engine, source: str, days: Sequence[date]) -> None:
-    """Bring the files of some landing days in line with the table. What says the same already is not written."""
+    """Let the table know what the files of a source say, and bring those of some landing days in line with it. What says the same
+    already is not written."""
+    take_in_corrections(settings, engine, source)
     decided = Corrections(engine).all(source)
     known = {one.id for one in decided}
-    inherited = {day: _unknown(settings, source, day, known) for day in corrected_days(settings, source)}
-    last = max((one.place for found in inherited.values() for one in found), default=0)
+    unknown = {day: _unknown(settings, source, day, known) for day in _decided_days(settings, source)}
+    last = max((one.place for found in unknown.values() for _, one in found), default=0)
     for day in days:
         own = [
-            InForce(one.id, last + one.place, one.correction, batches)
+            (one.id, replace(one, place=last + one.place, deliveries=of_day))
             for one in decided
-            if one.turn is Turn.APPLIED
-            and (batches := {it.batch_id: it.fingerprint for it in one.deliveries if it.landing_date == day})
+            if (of_day := tuple(it for it in one.deliveries if it.landing_date == day))
         ]
-        told = [
-            {"id": one.id, "place": one.place, "correction": one.correction.document(), "batches": one.batches}
-            for one in [*inherited.get(day, ()), *own]
-        ]
+        told = [_document(name, one) for name, one in [*unknown.get(day, ()), *own]]
         path = _path(settings, source, day)
         content = (json.dumps(told, indent=2, sort_keys=True) + "\n").encode()
         if not told and path.exists():
@@ -222,32 +240,91 @@ def write_corrections(settings: Settings, engine: Engine, source: str, days: Seq
             seal_again(settings, path)
 
 
-def _unknown(settings: Settings, source: str, day: date, known: Collection[str]) -> list[InForce]:
+def take_in_corrections(settings: Settings, engine: Engine, source: str) -> None:
+    """Let the table know what the files of a source say of decisions that were made elsewhere, in their order.
+
+    The files of all landing days that a correction is about have to be there: its name is a digest over them.
+    """
+    parts: dict[str, list[Decided]] = {}
+    for day in _decided_days(settings, source):
+        for name, one in _unknown(settings, source, day, ()):
+            parts.setdefault(name, []).append(one)
+    for name, found in sorted(parts.items(), key=lambda item: max(one.place for one in item[1])):
+        newest = max(found, key=lambda one: one.number)
+        whole = replace(newest, deliveries=tuple(it for one in found for it in one.deliveries))
+        is_whole = whole.id == name and whole.correction.source == source
+        if is_whole and whole.decided_at is not None:  # an earlier release did not say when
+            Corrections(engine).take_in(whole)
+
+
+def _unknown(settings: Settings, source: str, day: date, known: Collection[str]) -> list[tuple[str, Decided]]:
     """What the file of a day says besides what the table knows; nothing of one that is damaged, which is written anew."""
     with suppress(EnvironmentUnusableError):
-        return [one for one in read_corrections(settings, source, day) if one.id not in known]
+        return [(name, one) for name, one in _read(settings, source, day) if name not in known]
     return []
 
 
-def corrected_days(settings: Settings, source: str) -> list[date]:
-    """The landing days of a source on which a correction is in force, by the files."""
+def _decided_days(settings: Settings, source: str) -> list[date]:
+    """The landing days of a source on which anything was decided, by the names of the files."""
     found = (settings.decisions / source).glob(f"{source}-*{SUFFIX}")
     texts = (path.name.removeprefix(f"{source}-").removesuffix(SUFFIX) for path in found)
     return sorted(date(int(text[:4]), int(text[4:6]), int(text[6:])) for text in texts if text.isdecimal())
 
 
+def corrected_days(settings: Settings, source: str) -> list[date]:
+    """The landing days of a source on which a correction is in force, by the files. Raises as `read_corrections`."""
+    return [day for day in _decided_days(settings, source) if read_corrections(settings, source, day)]
+
+
 def read_corrections(settings: Settings, source: str, landing_date: date) -> list[InForce]:
     """What is in force on one landing day, in its order. Raises `EnvironmentUnusableError` for a file that says nothing."""
-    path = _path(settings, source, landing_date)
+    return [
+        InForce(name, one.place, one.correction, {it.batch_id: it.fingerprint for it in one.deliveries})
+        for name, one in _read(settings, source, landing_date)
+        if one.turn is Turn.APPLIED
+    ]
+
+
+def _document(name: str, one: Decided) -> dict[str, Any]:
+    """A decision as the file of a day says it, of the deliveries of that day."""
+    return {
+        "id": name,
+        "number": one.number,
+        "turn": one.turn,
+        "place": one.place,
+        "correction": one.correction.document(),
+        "batches": {it.batch_id: it.fingerprint for it in one.deliveries},
+        "rows": {it.batch_id: it.rows for it in one.deliveries},
+        "who": one.who,
+        "why": one.why,
+        "incident_id": one.incident_id,
+        "decided_at": None if one.decided_at is None else one.decided_at.isoformat(),
+    }
+
+
+def _read(settings: Settings, source: str, day: date) -> list[tuple[str, Decided]]:
+    """What the file of a day says, by the names of the corrections. Files of earlier releases say what was in force, and no more."""
+    path = _path(settings, source, day)
     if not path.exists():
         return []
     try:
         return [
-            InForce(
+            (
                 str(one["id"]),
-                int(one["place"]),
-                Correction.of(one["correction"]),
-                {str(batch): str(fingerprint) for batch, fingerprint in one["batches"].items()},
+                Decided(
+                    correction=Correction.of(one["correction"]),
+                    deliveries=tuple(
+                        CorrectedBatch(day, str(batch), str(fingerprint), int(one.get("rows", {}).get(batch, 0)))
+                        for batch, fingerprint in one["batches"].items()
+                    ),
+                    who=str(one.get("who", "")),
+                    why=str(one.get("why", "")),
+                    incident_id=None if one.get("incident_id") is None else str(one["incident_id"])[:MAX_WHO],
+                    decided_at=datetime.fromisoformat(one["decided_at"]) if one.get("decided_at") else None,
+                    turn=Turn(one.get("turn", Turn.APPLIED)),
+                    place=int(one["place"]),
+                    number=int(one.get("number", 1)),
+                ),
             )
             for one in json.loads(path.read_text())
         ]

@@ -22,7 +22,14 @@ from reliability_platform.formats import span
 from reliability_platform.in_memory import in_memory
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.correction import Correction, expressions
-from reliability_platform.landing.corrections import CorrectedBatch, Corrections, Decided, Turn, write_corrections
+from reliability_platform.landing.corrections import (
+    CorrectedBatch,
+    Corrections,
+    Decided,
+    Turn,
+    take_in_corrections,
+    write_corrections,
+)
 from reliability_platform.landing.working_copy import bring_in_decisions
 from reliability_platform.masking import masked
 from reliability_platform.parquet import identifier, read_table
@@ -231,10 +238,16 @@ def apply(
 ) -> Decided:
     """Put a correction into force; its days must run again then. Applied again, it is applied once."""
     decided = Decided(found.correction, found.deliveries, incident_id=incident_id)
-    bring_in_decisions(settings, [found.correction.source])
+    _know_of_others(settings, engine, found.correction.source)
     Corrections(engine).record(decided, Turn.APPLIED, why, who, now)
     write_corrections(settings, engine, found.correction.source, decided.days)
     return Corrections(engine).named(decided.id)
+
+
+def _know_of_others(settings: Settings, engine: Engine, source: str) -> None:
+    """Take in what was decided in another home, by whom and why, before anything is on record here."""
+    bring_in_decisions(settings, [source])
+    take_in_corrections(settings, engine, source)
 
 
 def unbuilt(settings: Settings, engine: Engine, decided: Decided) -> list[date]:
@@ -260,8 +273,8 @@ def revert(settings: Settings, engine: Engine, decided: Decided, why: str, who: 
 
     Raises `UsageError` where another one stands on it.
     """
+    _know_of_others(settings, engine, decided.correction.source)
     refuse_if_built_upon(engine, decided)
-    bring_in_decisions(settings, [decided.correction.source])
     done = Corrections(engine).record(decided, Turn.REVERTED, why, who, now)
     write_corrections(settings, engine, decided.correction.source, decided.days)
     return done

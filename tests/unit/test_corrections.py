@@ -168,6 +168,17 @@ def test_the_file_that_a_build_obeys_follows_the_table(home: BrokenHome) -> None
     assert [one.id for one in read_corrections(home.settings, "orders", home.day)] == [name]
 
 
+@pytest.mark.parametrize("spoilt", [{"why": "by hand", "id": "COR-00000000"}, {"number": "two"}, {"decided_at": None}])
+def test_what_a_file_says_beyond_its_digest_is_not_taken_in(home: BrokenHome, spoilt: dict[str, str | None]) -> None:
+    """What was spoilt is nobody's decision; an earlier release did not say when it was made."""
+    name = decide(home)
+    [path] = (home.settings.decisions / "orders").glob("*-corrected.json")
+    [said] = json.loads(path.read_text())
+    path.write_text(json.dumps([said | {"number": 3, "who": "nobody"} | spoilt]))
+    write_corrections(home.settings, home.engine, "orders", [home.day])
+    assert [(one.id, one.who, one.number) for one in Corrections(home.engine).all()] == [(name, "somebody", 1)]
+
+
 def test_a_version_says_which_of_its_rows_were_corrected() -> None:
     """By event date; a date that keeps the rows of before keeps what was said of them; rows that count nowhere do not."""
     with duckdb.connect() as connection:

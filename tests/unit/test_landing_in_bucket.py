@@ -34,6 +34,7 @@ from reliability_platform.landing.corrections import (
     Corrections,
     Decided,
     Turn,
+    corrected_days,
     read_corrections,
     write_corrections,
 )
@@ -63,6 +64,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.operations.identity import given_identity
 from reliability_platform.recovery.damaged import mend
 from reliability_platform.recovery.stores import examine_landing
+from reliability_platform.remediation.corrections import revert
 from reliability_platform.remediation.dead_letters.discard import discard
 from reliability_platform.remediation.dead_letters.letters import Letter
 from reliability_platform.remediation.purge import Betraying, Survey, purge
@@ -456,6 +458,27 @@ def test_decisions_lie_in_the_bucket_and_come_back_to_a_home_that_knows_nothing(
     Corrections(operations_engine(anew)).record(other, Turn.REVERTED, "no", "ann", utc_now())
     write_corrections(anew, operations_engine(anew), SOURCE, [DAY])
     assert read_corrections(anew, SOURCE, DAY) == [first]
+
+
+def test_who_corrected_rows_and_why_travels_with_the_bucket_and_the_next_home_takes_it_back(
+    home: Settings, tmp_path: Path
+) -> None:
+    """A correction that nobody could list could not be reverted; one that a snapshot still has in force is not applied again."""
+    decide(home)
+    [before] = Corrections(operations_engine(home)).all()
+    anew = with_landing_at(home.landing_url, tmp_path / "anew")
+    engine = operations_engine(anew)
+    bring_in(anew, SOURCE, [DAY])
+    write_corrections(anew, engine, SOURCE, [DAY])
+    assert Corrections(engine).all() == [before]
+    assert (before.who, before.why, before.rows) == ("ann", "cents", 3)
+    assert revert(anew, engine, Corrections(engine).named(before.id), "no cents", "bob", utc_now())
+    assert read_corrections(anew, SOURCE, DAY) == corrected_days(anew, SOURCE) == []
+    bring_in_decisions(home, [SOURCE])
+    write_corrections(home, operations_engine(home), SOURCE, [DAY])
+    [after] = Corrections(operations_engine(home)).all()
+    assert (after.turn, after.who, after.why, after.number) == (Turn.REVERTED, "bob", "no cents", 2)
+    assert read_corrections(home, SOURCE, DAY) == []
 
 
 @pytest.mark.exhaustive  # 5 s
