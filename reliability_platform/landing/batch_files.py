@@ -9,6 +9,8 @@ from pathlib import Path
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 
+REASON_SUFFIX = ".reason.json"
+"""Of what says why a batch lies in the file quarantine."""
 BATCH_NAME = re.compile(
     r"(?P<source>[a-z][a-z0-9_]*)-(?P<day>\d{8})-(?P<slot>\d{2,6})(?:-r\d{1,4}|-a(?P<attempt>\d{1,4}))?"
 )

@@ -7,19 +7,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from reliability_platform.atomic import write_atomically
-from reliability_platform.landing.batch_files import batch_file, suffix_of
+from reliability_platform.landing.batch_files import REASON_SUFFIX, batch_file, suffix_of
+from reliability_platform.landing.day_folder import quarantine_folder as quarantine_folder
 from reliability_platform.landing.entries import read_file
 from reliability_platform.landing.reading import contract_fingerprint
+from reliability_platform.landing.working_copy import write
 from reliability_platform.settings import Settings
-
-REASON_SUFFIX = ".reason.json"
-
-
-def quarantine_folder(settings: Settings, source: str, landing_date: date) -> Path:
-    """Where the refused files of a source and landing day are."""
-    return settings.quarantine / source / f"landing_date={landing_date.isoformat()}"
-
 
 WAITING = ("refused", "held")
 """Statuses of an admission record that keep a file out of bronze."""
@@ -43,7 +36,7 @@ def quarantine_files(settings: Settings, source: str, landing_date: date, examin
         if record["status"] in WAITING or reason.exists():
             copy = folder / f"{record['batch_id']}{suffix_of(source, one.path.name) or '.parquet'}"
             if record["status"] in WAITING and one.fingerprint:
-                _copy(one.path, copy)
+                _keep(settings, copy, _bytes(one.path))
             before = _read(reason)
             # A file that was replayed, or came whole at last, keeps the reason for which it had been refused.
             kept = {key: before[key] for key in ("reason", "detail") if record["reason"] is None and key in before}
@@ -55,8 +48,7 @@ def quarantine_files(settings: Settings, source: str, landing_date: date, examin
             }
             if record["status"] not in WAITING:
                 told["state"] = _end(record, one.path, copy)
-            content = json.dumps(told, indent=2, default=str) + "\n"
-            write_atomically(reason, content.encode())
+            _keep(settings, reason, (json.dumps(told, indent=2, default=str) + "\n").encode())
 
 
 def _end(record: Mapping[str, Any], delivered: Path, copy: Path) -> str:
@@ -97,11 +89,10 @@ def _bytes(path: Path) -> bytes | None:
         return None
 
 
-def _copy(delivered: Path, copy: Path) -> None:
-    """Keep the bytes that were refused. What cannot be read has no copy: it stays where it is, and the reason says so."""
-    content = _bytes(delivered)
-    if content is not None and not (copy.exists() and copy.read_bytes() == content):
-        write_atomically(copy, content)
+def _keep(settings: Settings, path: Path, content: bytes | None) -> None:
+    """Write a file that does not say so already. What cannot be read has no copy: it stays where it is, and the reason says so."""
+    if content is not None and not (path.exists() and path.read_bytes() == content):
+        write(settings, path, content)
 
 
 def quarantined_files(settings: Settings) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from reliability_platform import damage
 from reliability_platform.damage import Written, written
 from reliability_platform.home_path import present_name
 from reliability_platform.landing.bronze_files import admissions_file, bronze_folder
-from reliability_platform.landing.file_quarantine import quarantine_folder
+from reliability_platform.landing.day_folder import quarantine_folder
 from reliability_platform.settings import Settings
 
 SEAL = "seal.json"

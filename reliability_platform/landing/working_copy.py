@@ -1,9 +1,9 @@
-"""Folders of the home that are working copies of a bucket: with RELIABILITY_LANDING_URL the bucket is the truth of landing, and of
-what people have decided about it.
+"""Folders of the home that are working copies of a bucket: with RELIABILITY_LANDING_URL the bucket is the truth of landing, of what
+people have decided about it, and of what was refused of it.
 
 What is written goes to the bucket first, each file in one step and a manifest after its file, then into the folder; so the folder
 never has what the bucket does not. Whoever reads a landing day brings the folders up to it before, by one listing of that day and
-one of the decisions about its source.
+one of the decisions about its source and one of what was refused of the day.
 Objects are known by the mark that the store gives to each content (`ETag`), noted in `copies` of the home: only what is new or
 other is fetched. All else in the platform reads files.
 
@@ -26,11 +26,13 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, PlatformError
-from reliability_platform.landing.batch_files import BATCH_NAME
+from reliability_platform.landing.batch_files import BATCH_NAME, REASON_SUFFIX
+from reliability_platform.landing.day_folder import day_folder
 from reliability_platform.landing.entries import EntryKind, look, read_file
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 from reliability_platform.landing.seals import seal_again
 from reliability_platform.locks import locked
+from reliability_platform.parquet import DAY_FOLDER
 from reliability_platform.settings import Settings, variable
 
 if TYPE_CHECKING:
@@ -48,14 +50,21 @@ class _Kind:
     """The setting that names the bucket."""
     below: str | None
     """The folder in the bucket."""
-    is_by_day: bool
-    """Whether it has a folder for each landing day of a source, to which producers deliver; else one for each source, of the platform
-    alone: what is removed there leaves `WITHDRAWN`, and what changes there is in the seal of its day."""
+    is_by_day: bool = True
+    """Whether it has a folder for each landing day of a source; else one for each source, and what is removed leaves `WITHDRAWN`."""
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether producers deliver there. Elsewhere only the platform writes, and what changes there is in the seal of its day."""
+        return self.below is None
 
 
-COPIES = {"landing": _Kind("landing_url", None, True), "decisions": _Kind("landing_url", "_decisions", False)}
+COPIES = {
+    "landing": _Kind("landing_url", None),
+    "decisions": _Kind("landing_url", "_decisions", is_by_day=False),
+    "quarantine": _Kind("landing_url", "_quarantine"),
+}
 """The folders of a home that may be such copies. No source is called as one with an underscore in front."""
-DAY_FOLDER = "landing_date="
 AT_ONCE = 64
 """So many objects are fetched at once, and are in memory together."""
 LOOK_EVERY = timedelta(minutes=5)
@@ -103,7 +112,7 @@ class _Copy:
 
     def sealed(self, path: Path) -> None:
         """Take a file that was fetched, or removed, into the seal of its day. Deliveries are sealed when they are admitted."""
-        if not self.kind.is_by_day:
+        if not self.kind.is_delivered:
             seal_again(self.settings, path)
 
     def key(self, path: Path) -> str:
@@ -172,7 +181,7 @@ def remove(settings: Settings, path: Path) -> None:
 def forget_day(settings: Settings, source: str, day: date) -> None:
     """Remove a landing day from its bucket, as the lab does that lets it land anew. The folders are the caller's."""
     below = _day_folder(source, day)
-    for copy in _copies_by_day(settings):
+    for copy in (one for one in _copies(settings) if one.kind.is_by_day):
         with copy.noted(below) as notes:
             notes.clear()
             for name in sorted(copy.listed(below), key=_manifests_last):
@@ -224,7 +233,7 @@ def put_back(settings: Settings, paths: Iterable[Path]) -> None:
 
 def learn_days(settings: Settings, sources: Iterable[str] = SOURCES) -> None:
     """Let the home have a folder for each landing day of the bucket: one listing of each source, and no file is fetched."""
-    for copy in _copies_by_day(settings):
+    for copy in _delivered(settings):
         for source in sources:
             for name in copy.listed(source):
                 with suppress(ValueError):
@@ -245,8 +254,9 @@ def look_around(settings: Settings, days: Collection[date], now: datetime) -> No
     os.utime(stamp, (now.timestamp(), now.timestamp()))
     with suppress(PlatformError):  # the next run says so, and the doctor
         learn_days(settings)
-        for source, known in _known_days(settings).items():
-            bring_in(settings, source, [day for day in known if day in days])
+        for copy in _delivered(settings):  # a run brings in all else
+            for source, known in _known_days(settings).items():
+                _bring_in_all(copy, copy.folders(source, [day for day in known if day in days]))
 
 
 # One folder
@@ -290,7 +300,7 @@ def _take_up(copy: _Copy, folder: Path, known: Collection[str]) -> None:
 
 
 def _fetch(copy: _Copy, below: str, wanted: Mapping[str, str], notes: _Notes) -> None:
-    """Fetch objects, each manifest after all files: nobody here may see one without its file."""
+    """Fetch objects, each manifest and each reason after all files: nobody here may see one without its file."""
     names = sorted(wanted, key=_manifests_last)
     for first in range(0, len(names), AT_ONCE):
         paths = {copy.place.path(below, name): name for name in names[first : first + AT_ONCE]}
@@ -373,8 +383,8 @@ def _copies(settings: Settings) -> Iterator[_Copy]:
             yield _Copy(name, kind, settings, below)
 
 
-def _copies_by_day(settings: Settings) -> Iterator[_Copy]:
-    return (one for one in _copies(settings) if one.kind.is_by_day)
+def _delivered(settings: Settings) -> Iterator[_Copy]:
+    return (one for one in _copies(settings) if one.kind.is_delivered)
 
 
 def _copy_with(settings: Settings, path: Path) -> _Copy | None:
@@ -402,18 +412,18 @@ def _local(name: str) -> str:
 
 
 def _manifests_last(name: str) -> tuple[bool, str]:
-    return name.endswith(MANIFEST_SUFFIX), name
+    return name.endswith((MANIFEST_SUFFIX, REASON_SUFFIX)), name
 
 
 def _day_folder(source: str, day: date) -> str:
-    return f"{source}/{DAY_FOLDER}{day.isoformat()}"
+    return day_folder(Path(), source, day).as_posix()
 
 
 def _known_days(settings: Settings) -> dict[str, list[date]]:
     """The landing days of each source of which the home has a folder, or notes."""
     found: dict[str, set[date]] = {}
     for source in SOURCES:
-        for copy in _copies_by_day(settings):
+        for copy in _delivered(settings):
             for path in (
                 *(copy.folder / source).glob(f"{DAY_FOLDER}*"),
                 *(copy.notes / source).glob(f"{DAY_FOLDER}*.json"),

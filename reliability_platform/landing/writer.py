@@ -11,16 +11,12 @@ from datetime import date
 from pathlib import Path
 
 from reliability_platform.atomic import parquet_bytes
+from reliability_platform.landing.day_folder import landing_folder as landing_folder
 from reliability_platform.landing.entries import is_in_the_way, read_file
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 from reliability_platform.landing.working_copy import write
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
-
-
-def landing_folder(settings: Settings, source: str, landing_date: date) -> Path:
-    """Where the deliveries of a source and landing day are."""
-    return settings.landing / source / f"landing_date={landing_date.isoformat()}"
 
 
 def make_landing_folder(settings: Settings, source: str, landing_date: date) -> None:

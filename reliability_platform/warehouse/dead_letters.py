@@ -12,10 +12,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reliability_platform.atomic import parquet_bytes, write_atomically
+from reliability_platform.atomic import parquet_bytes
 from reliability_platform.landing.dead_letters import SCHEMA, dead_letter_file, ensure_dead_letters
 from reliability_platform.landing.reading import contract_fingerprint
 from reliability_platform.landing.seals import seal_again
+from reliability_platform.landing.working_copy import write
 from reliability_platform.parquet import read_table, scan_below
 from reliability_platform.settings import Settings
 
@@ -70,5 +71,5 @@ def _append(settings: Settings, source: str, day: date, new: pa.Table) -> None:
     own = new.filter(pc.and_(pc.equal(new["source"], source), pc.equal(new["landing_date"], pa.scalar(day))))
     before = [read_table(path, schema=SCHEMA)] if path.exists() else []
     together = pa.concat_tables([*before, own]).sort_by([("batch_id", "ascending"), ("row_number", "ascending")])
-    write_atomically(path, parquet_bytes(together))
+    write(settings, path, parquet_bytes(together))
     seal_again(settings, path)

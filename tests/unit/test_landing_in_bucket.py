@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -38,6 +39,7 @@ from reliability_platform.landing.corrections import (
     read_corrections,
     write_corrections,
 )
+from reliability_platform.landing.dead_letters import dead_letter_file
 from reliability_platform.landing.decisions import (
     Shim,
     accept_late_rows,
@@ -49,6 +51,7 @@ from reliability_platform.landing.decisions import (
 )
 from reliability_platform.landing.deliveries import deliver
 from reliability_platform.landing.discards import FILE, Discard, Discards, read_discards, write_discards
+from reliability_platform.landing.file_quarantine import quarantine_folder, quarantined_files
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest
 from reliability_platform.landing.purged import Purged, purged_content, write_purged
 from reliability_platform.landing.working_copy import (
@@ -57,11 +60,14 @@ from reliability_platform.landing.working_copy import (
     forget_day,
     learn_days,
     look_around,
+    lost_objects,
+    put_back,
     remove,
 )
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.identity import given_identity
+from reliability_platform.parquet import read_table
 from reliability_platform.recovery.damaged import mend
 from reliability_platform.recovery.stores import examine_landing
 from reliability_platform.remediation.corrections import revert
@@ -69,6 +75,7 @@ from reliability_platform.remediation.dead_letters.discard import discard
 from reliability_platform.remediation.dead_letters.letters import Letter
 from reliability_platform.remediation.purge import Betraying, Survey, purge
 from reliability_platform.settings import Settings, load_settings
+from reliability_platform.warehouse import dead_letters
 from tests.ground import FIRST
 from tests.object_store import KEY, SECRET, ObjectStore
 from tests.unit.broken_home import BrokenHome
@@ -165,23 +172,23 @@ def watched(patch: pytest.MonkeyPatch, dies_at: str = "", after: int = 0) -> lis
     return asked
 
 
-def test_a_day_costs_two_listings_and_nothing_is_fetched_that_this_home_has_put_there(
+def test_a_day_costs_three_listings_and_nothing_is_fetched_that_this_home_has_put_there(
     home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of them is of what people have decided about the source, of any of its days."""
+    """One of them is of what people have decided about the source, of any of its days, one of what was refused."""
     asked = watched(monkeypatch)
     land(home)
     assert asked.count("pipe_file") == 2 * len(BATCHES)
     asked.clear()
     bring_in(home, SOURCE, [DAY])
     bring_in(home, SOURCE, [DAY])
-    assert asked.count("ls") == 2 * 2
+    assert asked.count("ls") == 2 * 3
     assert not {"cat", "cat_file", "info", "pipe_file"} & set(asked)
     anew = with_landing_at(home.landing_url, tmp_path / "anew")
     asked.clear()
     bring_in(anew, SOURCE, [DAY])
     bring_in(anew, SOURCE, [DAY])
-    assert (asked.count("ls"), asked.count("cat"), asked.count("cat_file")) == (2 * 2, 1, 0)
+    assert (asked.count("ls"), asked.count("cat"), asked.count("cat_file")) == (2 * 3, 1, 0)
 
 
 @pytest.mark.parametrize("after", [1, *(pytest.param(one, marks=pytest.mark.exhaustive) for one in (0, 2, 3))])
@@ -402,8 +409,86 @@ def test_a_place_that_refuses_is_one_line_and_an_exit_code(
     bring_in(settings, SOURCE, [DAY])
 
 
+# What was refused
+
+
+def refused(home: Settings) -> None:
+    """A file that is refused, and sent again as it should be under its name; and a row that was rejected once."""
+    land(home)
+    batch = BATCHES[1]
+    write_batch(home, replace(batch, table=batch.table.drop_columns(["customer_id"])))
+    admit(home, SOURCE, DAY)
+    write_batch(home, batch)
+    admit(home, SOURCE, DAY)
+    dead_letters._append(home, SOURCE, DAY, LETTERS)
+
+
+def test_what_was_refused_survives_a_lost_home(home: Settings, tmp_path: Path) -> None:
+    """Bytes that the source has replaced since are in no other place, and neither is a row that would pass today."""
+    refused(home)
+    [before] = quarantined_files(home)
+    assert before["state"] == "superseded"
+    anew = with_landing_at(home.landing_url, tmp_path / "anew")
+    bring_in(anew, SOURCE, [DAY])
+    admit(anew, SOURCE, DAY)
+    assert quarantined_files(anew) == [before]
+    folder = quarantine_folder(home, SOURCE, DAY)
+    assert len(files(home, folder)) == 3
+    assert files(anew, quarantine_folder(anew, SOURCE, DAY)) == files(home, folder)
+    assert read_table(dead_letter_file(anew, SOURCE, DAY), schema=dead_letters.SCHEMA).equals(LETTERS)
+    assert examine_landing(anew) == []
+
+
+@pytest.mark.parametrize("after", [1, *(pytest.param(one, marks=pytest.mark.exhaustive) for one in (0, 2))])
+def test_a_home_that_dies_while_it_refuses_a_file_leaves_no_reason_without_the_file(
+    after: int, home: Settings, store: ObjectStore, tmp_path: Path
+) -> None:
+    write_batch(home, replace(BATCHES[1], table=BATCHES[1].table.drop_columns(["customer_id"])))
+    bring_in(home, SOURCE, [DAY])
+    with pytest.MonkeyPatch.context() as patch:
+        watched(patch, "pipe_file", after)
+        with pytest.raises(KeyboardInterrupt) if after < 2 else nullcontext():
+            admit(home, SOURCE, DAY)
+    working_copy._opened.cache_clear()
+    there = sorted(name.rpartition(".")[2] for name in inside(store, home) if name.startswith("_quarantine/"))
+    assert there == [[], ["parquet"], ["json", "parquet"]][after], "the reason comes last"
+    admit(home, SOURCE, DAY)
+    anew = with_landing_at(home.landing_url, tmp_path / "anew")
+    bring_in(anew, SOURCE, [DAY])
+    folders = [quarantine_folder(one, SOURCE, DAY) for one in (home, anew)]
+    assert len(files(home, folders[0])) == 2
+    assert files(home, folders[0]) == files(anew, folders[1])
+
+
+@pytest.mark.exhaustive  # 3 s; the same is shown of landing
+def test_what_was_refused_and_the_bucket_has_lost_is_put_back(home: Settings, store: ObjectStore) -> None:
+    refused(home)
+    bring_in(home, SOURCE, [DAY])
+    whole = inside(store, home)
+    store.system.rm(f"{str(home.landing_url).removeprefix('s3://')}/_quarantine", recursive=True)
+    with pytest.raises(EnvironmentUnusableError, match="has lost orders/landing_date="):
+        bring_in(home, SOURCE, [DAY])
+    lost = lost_objects(home)
+    assert len(lost) == 3 and all(one.startswith("quarantine/") for one in lost)
+    put_back(home, [home.home / one for one in lost])
+    assert inside(store, home) == whole
+
+
 # What people have decided
 
+LETTERS = pa.Table.from_pylist(
+    [
+        {
+            "source": SOURCE,
+            "landing_date": DAY,
+            "batch_id": BATCHES[0].batch_id,
+            "row_number": 3,
+            "reject_reasons": "null_in_required",
+            "attempts": 1,
+        }
+    ],
+    dead_letters.SCHEMA,
+)
 RENAMED = Reading({"user_id": "customer_id"})
 SHIM, LATE = f"{SOURCE}/{BATCHES[1].batch_id}.json", f"{SOURCE}/{SOURCE}-{DAY:%Y%m%d}-late.json"
 CENTS = Correction(SOURCE, "amount", "multiply", ("100",))
