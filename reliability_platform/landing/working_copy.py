@@ -244,7 +244,7 @@ def learn_days(settings: Settings, sources: Iterable[str] = SOURCES) -> None:
 
 def look_around(settings: Settings, days: Collection[date], now: datetime) -> None:
     """Bring in what has come into the buckets of these days, if nobody has looked for a while."""
-    if not any(_copies(settings)):
+    if not any(getattr(settings, kind.setting) for kind in COPIES.values()):
         return
     stamp = settings.copies / "looked"
     with suppress(OSError):
