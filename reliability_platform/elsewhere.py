@@ -3,6 +3,7 @@ that place, and not of the home.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ time: one that takes requests and answers none is given up after ten tries. With
 PUT_SECONDS = 200.0
 """So long a store of S3 may take to accept a file, and a second more for each megabyte. Its driver asks for leave before it sends
 (`Expect: 100-continue`), and waits for that without a limit of its own."""
+PART_MEGABYTES = 55
+"""Of a file that is written piece by piece: s3fs sends it in parts of 50 MiB, and what was written over that."""
 OVERTAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 """What an object store of S3 answers to who would replace what another one has written since."""
 
@@ -100,6 +103,8 @@ class Elsewhere:
         shown = url if is_path else f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
         if isinstance(fs, LocalFileSystem):
             return cls(fs, root, shown, Path(root))
+        if "s3" in str(fs.protocol):  # of a file that is open, each part is such a call
+            fs.call_s3 = partial(type(fs).call_s3, fs, timeout=PUT_SECONDS + PART_MEGABYTES)
         return cls(_Remote(fs, f"The place of {what} that {setting} names"), root, shown, None)
 
     def path(self, *parts: str) -> str:

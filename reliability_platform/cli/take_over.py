@@ -16,6 +16,7 @@ from reliability_platform.cli.options import (
 )
 from reliability_platform.clock import utc_now
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.identity import home_id
 from reliability_platform.settings import Settings
 
 
@@ -40,5 +41,6 @@ def take_over(why: str | None, yes: bool, settings: Settings, as_json: bool) -> 
     if as_json:
         print_json({"held_before_by": None if before is None else vars(before)})
         return
-    known = "" if before is None else f"; before it was {before.words}"
-    people.print(f"This home holds the landing bucket{known}.", markup=False)
+    held = "" if before is None else f"; before it was {before.words}"
+    already = before is not None and before.home == home_id(settings)
+    people.print(f"This home holds the landing bucket{', as before' if already else held}.", markup=False)

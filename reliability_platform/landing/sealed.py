@@ -15,7 +15,7 @@ from reliability_platform.landing.entries import read_file
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest
 from reliability_platform.landing.purged import fingerprint_as_landed
 from reliability_platform.landing.seals import SEAL, name_of, read_seal, seal_file
-from reliability_platform.landing.working_copy import lost_objects
+from reliability_platform.landing.working_copy import bring_in_every_day
 from reliability_platform.operations.tables import build_inputs
 from reliability_platform.settings import Settings
 
@@ -137,7 +137,7 @@ def examine_landed(settings: Settings, engine: Engine | None) -> list[Damage]:
     """
     lost = [
         Damage(STORES[name.split("/", 1)[0]], name, "is lost in the bucket", MEND_BUCKET)
-        for name in lost_objects(settings)
+        for name in bring_in_every_day(settings)
     ]
     days = [*lost, *(one for source, day in sealed_days(settings) for one in examine_day(settings, source, day))]
     return [*days, *(lost_days(settings, engine) if engine is not None else []), *strange_days(settings)]

@@ -212,8 +212,9 @@ def _bring_in_all(copy: _Copy, folders: Iterable[str]) -> None:
         raise EnvironmentUnusableError(_words(copy, lost))
 
 
-def lost_objects(settings: Settings) -> list[str]:
-    """The files that a bucket had and has no longer, by their paths below the home; all days are brought in for it."""
+def bring_in_every_day(settings: Settings) -> list[str]:
+    """Bring the folders of all landing days up to their buckets; returns the files that a bucket had and has no longer, by their paths
+    below the home. Raises `EnvironmentUnusableError` if a bucket cannot be asked."""
     found = list[str]()
     learn_days(settings)
     days = _known_days(settings)

@@ -23,7 +23,7 @@ from reliability_platform.incidents.anchor import forget_end, note_end
 from reliability_platform.landing.admission import admit, landed_partitions
 from reliability_platform.landing.sealed import BRONZE, LANDING, examine_day
 from reliability_platform.landing.sound_reference import load_damaged_again
-from reliability_platform.landing.working_copy import lost_objects, put_back
+from reliability_platform.landing.working_copy import bring_in_every_day, put_back
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.identity import home_id, identify, known_homes
 from reliability_platform.operations.postgresql import LostStoreError
@@ -188,7 +188,7 @@ def _taken_up(settings: Settings, clock: Clock) -> Engine:
 
 def _mend_landed(settings: Settings, steps: list[str]) -> set[date]:
     """Fetch what a snapshot has by its checksum, then make bronze anew where it is not what it was."""
-    lost = [settings.home / name for name in lost_objects(settings)]
+    lost = [settings.home / name for name in bring_in_every_day(settings)]
     if lost:
         put_back(settings, lost)
         steps.append(f"put back {counted(len(lost), 'file')} that a bucket had lost")

@@ -5,7 +5,10 @@ from datetime import date
 from typing import Any
 
 from reliability_platform.clock import Clock
+from reliability_platform.day_clock import scheduled_at
 from reliability_platform.incidents.anchor import forget_end
+from reliability_platform.landing.misplaced import unexamined
+from reliability_platform.landing.working_copy import bring_in_every_day
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.identity import identify
 from reliability_platform.pipeline.run import reprocess
@@ -60,15 +63,19 @@ def recover_warehouse(settings: Settings, snapshot: Snapshot, clock: Clock, tabl
 
 
 def recover_home(settings: Settings, snapshot: Snapshot, clock: Clock) -> Restored:
-    """Put a lost home back into place and bring it to the present, as far as the snapshot's landing goes."""
+    """Put a lost home back into place and bring it to the present, as far as landing goes: that of the snapshot, or the bucket."""
     landing_days: list[date] = []
 
     def settle() -> None:
         engine = operations_engine(settings)
         forget_end(settings)
+        bring_in_every_day(
+            settings
+        )  # what has come into the bucket since the snapshot; the doctor names what is lost there
         # Files are never older than the store: versions that were published while the snapshot was taken are taken in.
         adopt(settings, Ledger(engine, identify(settings, engine)))
-        landing_days.extend(sorted({*gap(settings, engine, snapshot), *unjudged_days(settings, engine)}))
+        came = {day for _, day in unexamined(settings) if scheduled_at(day) <= clock()}
+        landing_days.extend(sorted({*gap(settings, engine, snapshot), *unjudged_days(settings, engine), *came}))
         invalidate_days(engine, landing_days)
 
     restore_home(settings, snapshot, settings.home, settle)

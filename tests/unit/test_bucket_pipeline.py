@@ -3,7 +3,10 @@
 import hashlib
 import json
 import re
+import shutil
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -20,6 +23,7 @@ from reliability_platform import elsewhere
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.contracts import CONTRACTS, SOURCES
+from reliability_platform.elsewhere import Elsewhere
 from reliability_platform.errors import EnvironmentUnusableError, ExitCode
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import scheduled_batches
@@ -27,6 +31,7 @@ from reliability_platform.landing import working_copy
 from reliability_platform.landing.bucket_holder import MARKER, take_over
 from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.correction import Correction
+from reliability_platform.landing.corrections import Corrections
 from reliability_platform.landing.decisions import accept_late_rows, approve_shim, withdraw_shim
 from reliability_platform.landing.discards import Discards
 from reliability_platform.landing.file_quarantine import quarantined_files
@@ -38,6 +43,8 @@ from reliability_platform.remediation.corrections import apply, survey
 from reliability_platform.remediation.dead_letters.discard import discard
 from reliability_platform.remediation.dead_letters.letters import Selection, waiting_letters
 from reliability_platform.settings import Settings, load_settings
+from reliability_platform.warehouse.published_copy import copy_published
+from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.ground import EVENTS, Platform, day, days
 from tests.object_store import BUCKET, KEY, SECRET, ObjectStore, object_store
 from tests.torture.killing import NEVER, choose, start
@@ -172,6 +179,81 @@ def test_a_store_that_goes_away_in_the_middle_is_one_line_and_loses_nothing(
     land_and_admit(undisturbed.home)
     assert objects(store, f"that-{how}") == objects(store, f"other-than-{how}")
     assert below(settings.bronze) == below(undisturbed.bronze)
+
+
+def test_a_store_that_hangs_is_given_up_by_snapshots_and_by_the_copy_of_what_is_published(
+    store: ObjectStore, tmp_path: Path, keys: pytest.MonkeyPatch, lived: Callable[[Path], Platform]
+) -> None:
+    """A file that is large is sent when the store has asked for it, for which its driver would wait for ever."""
+    for name, value in (("PUT_SECONDS", 3.0), ("PART_MEGABYTES", 1), ("PATIENCE", {"read_timeout": 1})):
+        keys.setattr(elsewhere, name, value)
+    home = lived(tmp_path / "home").settings
+    away = {"snapshot_url": f"s3://{BUCKET}/hanging-snapshots", "published_url": f"s3://{BUCKET}/hanging-copy"}
+    settings = home.model_copy(update=away)
+    for what in (take_snapshot, copy_published):
+        S3FileSystem.clear_instance_cache()
+        opened = Elsewhere.open
+
+        def opening(*words: str, opened: Any = opened) -> Elsewhere:
+            place: Elsewhere = opened(*words)
+            with suppress(FileNotFoundError):
+                place.fs.ls(place.root)  # the connection stands, and what was asked before a file is answered
+            return replace(place, fs=Hanging(place.fs, store))
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Elsewhere, "open", opening)
+            begun_at = time.monotonic()
+            try:
+                said = str(copy_published(settings)) if what is copy_published else refused(settings)
+            finally:
+                store.wake()
+        assert time.monotonic() - begun_at < 200  # ten tries of what is asked afterwards; the driver waited for ever
+        assert "cannot be used (" in said and "\n" not in said
+    assert copy_published(settings) is None
+    taken = take_snapshot(settings, utc_now)
+    assert taken.files
+
+
+class Hanging:
+    """The file system of a place whose store hangs as soon as a file is sent."""
+
+    def __init__(self, fs: Any, store: ObjectStore) -> None:
+        self._fs, self._store = fs, store
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("open", "put_file"):
+            self._store.stop()
+        return getattr(self._fs, name)
+
+
+def refused(settings: Settings) -> str:
+    """What a snapshot that cannot be taken says."""
+    with pytest.raises(EnvironmentUnusableError) as said:
+        take_snapshot(settings, utc_now)
+    return str(said.value)
+
+
+def test_a_home_back_from_a_snapshot_has_what_came_into_the_bucket_since(
+    store: ObjectStore, tmp_path: Path, keys: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another day, and a decision about one that the snapshot has; the bucket takes it for the home that it was."""
+    keys.setenv("RELIABILITY_LANDING_URL", f"s3://{BUCKET}/snapshot-and-bucket")
+    keys.setenv("RELIABILITY_SNAPSHOT_URL", f"s3://{BUCKET}/snapshots")
+    home = Platform(tmp_path / "home", events_per_day=EVENTS)
+    home.run(day(1), day(1))
+    take_snapshot(home.settings, utc_now)
+    found = survey(home.settings, home.engine, Correction("orders", "amount", "multiply", ("100",)), [day(1)])
+    apply(home.settings, home.engine, found, "cents", "ann", utc_now())
+    home.run(day(1), day(2))
+    gold = home.gold()
+    home.engine.dispose()
+    shutil.rmtree(home.settings.home)
+    words = ["restore", "--everything", "--yes", "--why", "the machine is gone", "--home", str(home.settings.home)]
+    main(words)
+    back = Platform(home.settings.home, events_per_day=EVENTS)
+    assert back.gold() == gold
+    [correction] = Corrections(back.engine).all()
+    assert (correction.who, correction.why) == ("ann", "cents")
 
 
 def admitted_and_built(home: Platform) -> dict[str, list[tuple[object, ...]]]:

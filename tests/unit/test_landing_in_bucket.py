@@ -57,10 +57,10 @@ from reliability_platform.landing.purged import Purged, purged_content, write_pu
 from reliability_platform.landing.working_copy import (
     bring_in,
     bring_in_decisions,
+    bring_in_every_day,
     forget_day,
     learn_days,
     look_around,
-    lost_objects,
     put_back,
     remove,
 )
@@ -468,7 +468,7 @@ def test_what_was_refused_and_the_bucket_has_lost_is_put_back(home: Settings, st
     store.system.rm(f"{str(home.landing_url).removeprefix('s3://')}/_quarantine", recursive=True)
     with pytest.raises(EnvironmentUnusableError, match="has lost orders/landing_date="):
         bring_in(home, SOURCE, [DAY])
-    lost = lost_objects(home)
+    lost = bring_in_every_day(home)
     assert len(lost) == 3 and all(one.startswith("quarantine/") for one in lost)
     put_back(home, [home.home / one for one in lost])
     assert inside(store, home) == whole
