@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from dagster import instance_for_test
 from s3fs import S3FileSystem
 
 from reliability_platform import elsewhere
@@ -36,6 +37,7 @@ from reliability_platform.landing.decisions import accept_late_rows, approve_shi
 from reliability_platform.landing.discards import Discards
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
+from reliability_platform.landing.working_copy import LOOK_EVERY
 from reliability_platform.landing.writer import write_batch
 from reliability_platform.pipeline import steps
 from reliability_platform.pipeline.run import reprocess
@@ -47,6 +49,8 @@ from reliability_platform.warehouse.published_copy import copy_published
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.ground import EVENTS, Platform, day, days
 from tests.object_store import BUCKET, KEY, SECRET, ObjectStore, object_store
+from tests.orchestration.test_landing_sensor import YESTERDAY
+from tests.orchestration.test_landing_sensor import Home as Watched
 from tests.torture.killing import NEVER, choose, start
 
 pytestmark = pytest.mark.exhaustive
@@ -301,7 +305,7 @@ def test_a_lost_home_publishes_what_people_had_decided(tmp_path: Path, keys: pyt
     take_over(second.settings)
     assert admitted_and_built(second) == gold
     states = {one["batch_id"]: one["state"] for one in quarantined_files(second.settings)}
-    assert states == {given_up.batch_id: "discarded"}, "the other one is read at once, and was never refused there"
+    assert states == {read.batch_id: "replayed", given_up.batch_id: "discarded"}, "as in the home that refused them"
     assert decisions_in(second.settings.decisions) == decisions_in(settings.decisions)
 
     take_over(settings)
@@ -310,6 +314,26 @@ def test_a_lost_home_publishes_what_people_had_decided(tmp_path: Path, keys: pyt
     assert withdrawn != gold
     take_over(second.settings)
     assert admitted_and_built(second) == withdrawn
+
+
+def test_the_daemon_notices_what_a_producer_puts_into_the_bucket_and_outlives_the_store(
+    store: ObjectStore, tmp_path: Path, keys: pytest.MonkeyPatch
+) -> None:
+    keys.setenv("RELIABILITY_LANDING_URL", f"s3://{BUCKET}/watched")
+    with instance_for_test() as instance:
+        home = Watched(load_settings(tmp_path / "home"), instance)
+        home.land(YESTERDAY)
+        home.build(YESTERDAY, YESTERDAY)
+        assert home.tick(timedelta()) == []
+        plain = Watched(load_settings(tmp_path / "producer").model_copy(update={"landing_url": None}), instance)
+        plain.land(YESTERDAY, 1)
+        for path in sorted(plain.settings.landing.rglob("*.*")):
+            store.system.pipe_file(f"{BUCKET}/watched/{path.relative_to(plain.settings.landing)}", path.read_bytes())
+        assert home.tick(timedelta()) == [], "the bucket is looked at every five minutes"
+        assert home.tick(LOOK_EVERY * 2) == [YESTERDAY]
+        store.kill()
+        home.tick(LOOK_EVERY * 4)
+        store.start()
 
 
 def test_a_person_who_decides_while_the_store_is_away_hears_one_line_and_has_decided_nothing(
