@@ -46,6 +46,7 @@ from reliability_platform.warehouse.marts import read_manifest
 from reliability_platform.warehouse.own_built import note_own_built, own_changed_since_built, own_tables
 from reliability_platform.warehouse.own_lacks import refuse_if_lacking
 from reliability_platform.warehouse.spark.build import build_on_spark
+from reliability_platform.warehouse.threads import build_few_with_one_thread
 from reliability_platform.warehouse.versions import ModelsBuilt, models_of
 
 
@@ -216,17 +217,18 @@ def build(
         own = own_tables(manifest)
         if OWN_DBT_PROJECT is not None:
             names.update({key: node["name"] for key, node in read_manifest(manifest)["nodes"].items()})
+        # Stays open while dbt has its connections: whoever opens the file alone reads all of its catalogue, and closing writes.
         with open_when_free(settings, read_only=False) as connection:  # dbt would retry blindly, or print a lock error
+            build_few_with_one_thread(connection, settings, list(days(first, last)))
             remember(settings, connection, first, last)  # what a build left that was killed before it could itself
             own_changed = own_changed_since_built(settings, connection, own)
             changed = begin_build(settings, connection)
-        phases = _phases(command)
-        nodes = (
-            build_on_spark(settings, first, last, select, partial(invoke, phases[0]), manifest)
-            if settings.engine == SPARK
-            else [one for phase in phases for one in invoke(phase, manifest, chosen)]
-        )
-        with open_when_free(settings, read_only=False) as connection:
+            phases = _phases(command)
+            nodes = (
+                build_on_spark(settings, first, last, select, partial(invoke, phases[0]), manifest)
+                if settings.engine == SPARK
+                else [one for phase in phases for one in invoke(phase, manifest, chosen)]
+            )
             remember(settings, connection, first, last)
             note_built(connection, set(days(first, last)), changed)
             made = {names.get(one.node.unique_id, one.node.name) for one in nodes if str(one.status) == "success"}

@@ -1,12 +1,16 @@
-"""DuckDB has one thread for an audit of few rows, and as many as before for what comes after it."""
+"""DuckDB has one thread for an audit or a build of few rows, and as many as before for what comes after it."""
 
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import pytest
 
+from reliability_platform.contracts import SOURCES
+from reliability_platform.landing.bronze import bronze_folder
+from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.built import BUILT
-from reliability_platform.warehouse.threads import FEW_ROWS, one_thread_for_few
+from reliability_platform.warehouse.threads import FEW_BYTES, FEW_ROWS, build_few_with_one_thread, one_thread_for_few
 
 DAY = date(2026, 1, 5)
 
@@ -30,3 +34,20 @@ def test_few_rows_have_one_thread(rows: int | None, threads: int) -> None:
             assert _threads(connection) == threads
             raise ValueError("stop")
         assert _threads(connection) == 3
+
+
+@pytest.mark.parametrize(("landed", "threads"), [([FEW_BYTES], 1), ([FEW_BYTES, 1], 3), ([], 1)])
+def test_few_rows_are_built_with_one_thread(landed: list[int], threads: int, tmp_path: Path) -> None:
+    """Those of all sources together, and of the days that are built alone."""
+    settings = load_settings(tmp_path)
+    sizes = [(SOURCES[place], DAY, size) for place, size in enumerate(landed)]
+    for source, day, size in [*sizes, (SOURCES[0], date(2026, 1, 6), 1)]:
+        folder = bronze_folder(settings, source, day)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "batch.parquet").open("wb") as file:
+            file.truncate(size)
+    with duckdb.connect(str(tmp_path / "one.duckdb"), config={"threads": 3}) as connection:
+        build_few_with_one_thread(connection, settings, [DAY])
+        assert _threads(connection.cursor()) == threads
+    with duckdb.connect(str(tmp_path / "one.duckdb"), config={"threads": 3}) as connection:
+        assert _threads(connection) == 3, "the next one to open the file"
