@@ -357,6 +357,7 @@ def test_the_command_lists_sends_and_tests(
     assert not alerts["ok"] and "has not taken anything: it answered with HTTP status 500" in alerts["says"]
 
 
+@pytest.mark.exhaustive  # 6 s: two commands; in `make test` four threads that dispatch at once (`test_alerts.py`)
 def test_two_processes_on_one_home_send_once(server: Server, ground: Callable[..., Ground]) -> None:
     """Two daemons started by mistake are two processes, with nothing in common but the store."""
     platform = ground(server.url)

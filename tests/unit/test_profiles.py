@@ -436,7 +436,11 @@ def test_a_day_without_rows_or_without_a_past_is_not_judged() -> None:
     ("table", "failing"),
     [
         ("orders", {"int_orders__deduplicated__profile", "int_orders__deduplicated__profile_impact"}),
-        ("payments", {"int_payments__deduplicated__profile", "int_payments__deduplicated__profile_impact"}),
+        pytest.param(
+            "payments",
+            {"int_payments__deduplicated__profile", "int_payments__deduplicated__profile_impact"},
+            marks=pytest.mark.exhaustive,
+        ),
     ],
 )
 def test_of_two_sources_that_disagree_the_one_that_is_wrong_is_told(

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -84,6 +85,7 @@ def test_a_copy_is_whole_at_every_moment(home: Settings, store: ObjectStore, buc
         while not ended.is_set():
             try:
                 seen.append(shown(store, bucket)["version"])
+                time.sleep(0.01)
             except Exception as error:
                 wrong.append(error)
 
