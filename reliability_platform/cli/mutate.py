@@ -41,7 +41,7 @@ def _variables(_: click.Context, parameter: click.Parameter, given: tuple[str, .
 )  # fmt: skip
 @click.option(
     "--native", is_flag=True,
-    help="Build in the warehouse of the profile itself (postgres), in schemas of the run's own that are dropped afterwards.",
+    help="Build in the warehouse of the profile itself (postgres, spark), in schemas of the run's own that are dropped afterwards.",
 )  # fmt: skip
 @click.option(
     "--inputs", type=FOLDER,

@@ -31,6 +31,11 @@ class PrivateFolder:
     path: Path
 
     @property
+    def claim(self) -> Path:
+        """What is claimed for as long as the run lives."""
+        return self.path / CLAIM
+
+    @property
     def profiles(self) -> Path:
         """Where the private profile is."""
         return self.path / "profiles"
@@ -149,9 +154,14 @@ def _look(roots: tuple[Path, ...]) -> dict[Path, tuple[int, int, str]]:
     return found
 
 
+LEFT_BY_SPARK = frozenset({"metastore_db", "spark-warehouse", "derby.log"})
+"""What a session of Spark without another place keeps in the folder that it is called in, and so whoever calls dbt there."""
+
+
 def _files(root: Path) -> Iterator[Path]:
     if root.is_file():
         yield root
     for folder, inner, names in os.walk(root):
-        inner[:] = [one for one in inner if one not in NOT_OURS]
-        yield from (path for path in (Path(folder, name) for name in names) if path.is_file())
+        inner[:] = [one for one in inner if one not in NOT_OURS | LEFT_BY_SPARK]
+        paths = (Path(folder, name) for name in names if name not in LEFT_BY_SPARK)
+        yield from (path for path in paths if path.is_file())

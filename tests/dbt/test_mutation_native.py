@@ -302,7 +302,7 @@ def test_ctrl_c_leaves_nothing(server: PostgresqlServer, project: Path) -> None:
         (("hunter2canary", "wrongcanary"), "password authentication failed"),
         (("user: owner", "user: \"{{ env_var('NOT_SET') }}\""), "NOT_SET"),
         (("host: 127.0.0.1", "host: 127.0.0.9"), "Connection refused"),
-        (("type: postgres", "type: snowflake"), "builds in postgres, and the profile is for snowflake"),
+        (("type: postgres", "type: snowflake"), "builds in postgres, spark, and the profile is for snowflake"),
         (("mill:", "other:"), "There is no profile 'mill'"),
     ],
 )

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import duckdb
 
-from reliability_platform.mutation.errors import ProjectUnusableError
+from reliability_platform.mutation.errors import ProjectUnusableError, ServerStatementError
 from reliability_platform.mutation.private_copy import PrivateFolder
 from reliability_platform.mutation.private_profile import PrivateProfile, attached
 from reliability_platform.mutation.project import Project
@@ -18,11 +18,12 @@ from reliability_platform.mutation.servers.native_build import NativeBuild
 from reliability_platform.mutation.servers.postgresql import Postgresql
 from reliability_platform.mutation.servers.run_schemas import RunSchemas, move
 from reliability_platform.mutation.servers.server import NativeServer
+from reliability_platform.mutation.servers.spark import Spark
 from reliability_platform.mutation.servers.tables_to_sample import TablesToSample
 from reliability_platform.mutation.sql_text import literal, quoted
 
-SERVERS: Mapping[str, type[NativeServer]] = {"postgres": Postgresql}
-PACKAGES = {"postgres": "dbt-postgres==1.11.*"}
+SERVERS: Mapping[str, type[NativeServer]] = {"postgres": Postgresql, "spark": Spark}
+PACKAGES = {"postgres": "dbt-postgres==1.11.*", "spark": "dbt-spark==1.11.*"}
 LOCAL = "inputs.duckdb"
 
 
@@ -44,10 +45,13 @@ class NativeRun:
     profile: PrivateProfile
     most_rows: int
     seed: int
-    schemas: RunSchemas = field(default_factory=lambda: RunSchemas(uuid4().hex[:8]))
+    schemas: RunSchemas = field(init=False)
     _notes: list[str] = field(default_factory=list)
     _open: ExitStack = field(default_factory=ExitStack)
     _server: NativeServer | None = None
+
+    def __post_init__(self) -> None:
+        self.schemas = RunSchemas(uuid4().hex[:8], self.folder.claim)
 
     @property
     def notes(self) -> list[str]:
@@ -79,9 +83,12 @@ class NativeRun:
         sampled, said = sample_tables(names, place, self.most_rows, self.seed)
         self._notes += said
         for copy, one in present.items():
-            if copy not in sampled:
-                server.copy_in(one.original, copy)
-            self._take(copy)
+            try:
+                if copy not in sampled:
+                    server.copy_in(one.original, copy)
+                self._take(copy)
+            except ServerStatementError as error:
+                self._notes.append(f"{one.name} cannot be copied in the server ({error})")
 
     def take_seeds(self, manifest: Any) -> None:
         """Have the rows of the seeds here, once dbt has loaded them."""

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 PREFIX = "reliability_mutate_"
@@ -17,6 +18,8 @@ class RunSchemas:
 
     run: str
     """Eight hexadecimal digits."""
+    claim: Path
+    """A file that this process has claimed for as long as it lives."""
     own: dict[str, str] = field(default_factory=dict)
 
     def of(self, schema: str) -> str:

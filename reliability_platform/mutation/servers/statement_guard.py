@@ -60,13 +60,14 @@ TEMPORARY = re.compile(r"create\s+(?:or\s+replace\s+)?(?:local\s+|global\s+)?tem
 MAX_SHOWN = 80
 
 
-def refuse_foreign(sql: str, is_own: Callable[[str, list[str]], bool]) -> None:
+def refuse_foreign(sql: str, is_own: Callable[[str, list[str]], bool], reads: frozenset[str] = READS) -> None:
     """Raise `ServerStatementError` for a statement that would change what is not the run's.
 
-    `is_own` gets the kind of what is changed, `schema` or another, and the parts of its name, as `["schema", "table"]`.
+    `is_own` gets the kind of what is changed, `schema` or another, and the parts of its name, as `["schema", "table"]`; `reads`
+    are statements that change nothing by themselves.
     """
     for statement in (one.strip() for one in HIDDEN.sub(" ", sql).split(";")):
-        for kind, name in _changed(statement):
+        for kind, name in _changed(statement, reads):
             parts = [quoted.replace('""', '"') or plain.lower() for quoted, plain in PART.findall(name)]
             if not is_own(kind, parts[:-1] if kind == "column" else parts):
                 raise ServerStatementError(
@@ -74,7 +75,7 @@ def refuse_foreign(sql: str, is_own: Callable[[str, list[str]], bool]) -> None:
                 )
 
 
-def _changed(statement: str) -> Iterator[tuple[str, str]]:
+def _changed(statement: str, reads: frozenset[str]) -> Iterator[tuple[str, str]]:
     verb = next(iter(statement.lstrip("( \n\t").split(None, 1)), "").lower()
     if not verb or TEMPORARY.match(statement):
         return
@@ -84,7 +85,7 @@ def _changed(statement: str) -> Iterator[tuple[str, str]]:
         yield (found.group(1) or "table").lower(), found.group(2)
         if verb in ("drop", "truncate") and "," in statement[found.end() :]:
             raise ServerStatementError(f"it would change several things at once: {statement[:MAX_SHOWN]!r}")
-    elif verb not in READS and not (verb in ROWS and written):
+    elif verb not in reads and not (verb in ROWS and written):
         raise ServerStatementError(f"what it would change cannot be told: {statement[:MAX_SHOWN]!r}")
     if verb != "grant" and verb != "revoke":
         yield from written
