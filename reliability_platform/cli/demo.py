@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -172,7 +172,8 @@ def run_demo(settings: Settings, subject: Subject, stages: Stages) -> dict[str, 
         "events": card.conservation.delivered,
         "faults": [asdict(fault) for fault in card.faults],
         "incidents": card.incidents,
-        "recorded": None if simulation is not None else {"false_alarms": recorded, "left_out": dict(subject.left_out)},
+        "recorded": None if simulation is not None else {"false_alarms": recorded},
+        "left_out": dict(subject.left_out),
         "approved": approved,
         "report": str(evidence.report),
         "conservation": asdict(card.conservation),
@@ -329,6 +330,7 @@ def show(document: dict[str, Any]) -> None:
     )
     if recorded is not None:
         show_recorded(recorded)
+    show_left_out(document["left_out"])
     for failure in document["failures"]:
         people.print(f"[bold red]✗[/bold red] {escape(failure)}")
     total = sum(document["seconds"].values())
@@ -339,18 +341,22 @@ def show(document: dict[str, Any]) -> None:
 
 
 def show_recorded(recorded: dict[str, Any]) -> None:
-    """What there is to say of a recording: what it raised by itself, and which faults are not injected."""
+    """What a recording raised by itself."""
     if recorded["false_alarms"]:
         numbers = ", ".join(map(_number, recorded["false_alarms"]))
         people.print(f"Of these the recorded days raised {numbers} as they are: called false alarms by {SCRIPT}.")
+
+
+def show_left_out(left_out: Mapping[str, str]) -> None:
+    """Which faults are not injected, and why."""
     by_reason: dict[str, list[str]] = {}
-    for fault, why in recorded["left_out"].items():
+    for fault, why in left_out.items():
         by_reason.setdefault(why, []).append(fault)
     for why, faults in by_reason.items():
         people.print(f"Not injected: {', '.join(faults)} ({why}).", markup=False)
 
 
-def _simulated(days: int | None, events: int | None, seed: int, plan: str | None) -> Subject:
+def simulated_demo(days: int | None, events: int | None, seed: int, plan: str | None) -> Subject:
     """The demo of the shop. Raises `UsageError`, in a project of one's own too."""
     from reliability_platform.lab.faults.plan import ActivePlan, load_plan
     from reliability_platform.lab.simulation.simulation import Simulation
@@ -369,7 +375,7 @@ def _simulated(days: int | None, events: int | None, seed: int, plan: str | None
     return Subject(FIRST_DAY, last, active, Simulation(seed, ceil((events or EVENTS) / days)), {})
 
 
-def _recorded(recording: "Recording", days: int | None, events: int | None, seed: int, plan: str | None) -> Subject:
+def recorded_demo(recording: "Recording", days: int | None, events: int | None, seed: int, plan: str | None) -> Subject:
     """The demo of a recording: by default with the plan that follows from its contracts. Raises `UsageError`."""
     from reliability_platform.lab.campaign.derived_plan import derived_plan
     from reliability_platform.lab.faults.plan import ActivePlan, load_plan
@@ -385,6 +391,24 @@ def _recorded(recording: "Recording", days: int | None, events: int | None, seed
         return Subject(recording.first, last, active, None, {})
     derived = derived_plan(recording, seed, days or there)
     return Subject(recording.first, last, ActivePlan(seed, derived.injections), None, derived.left_out)
+
+
+def possible(settings: Settings, subject: Subject, *, is_asked: bool) -> Subject:
+    """Without the faults that the engine of the home leaves no place for. Raises `UsageError` where somebody asks for one."""
+    from reliability_platform.lab.faults.catalogue import fault_named
+    from reliability_platform.lab.faults.injection import refuse_impossible
+    from reliability_platform.lab.faults.warehouse import not_on_spark
+
+    if is_asked:
+        refuse_impossible(settings, subject.active.injections)
+    reasons = {one.fault: not_on_spark(settings, fault_named(one.fault)) for one in subject.active.injections}
+    possible = tuple(one for one in subject.active.injections if not reasons[one.fault])
+    impossible = {fault: why for fault, why in reasons.items() if why}
+    return replace(
+        subject,
+        active=replace(subject.active, injections=possible),
+        left_out={**subject.left_out, **impossible},
+    )
 
 
 @click.command()
@@ -417,8 +441,11 @@ def demo(
 
     recording = recording_of(settings)
     subject = (
-        _simulated(days, events, seed, plan) if recording is None else _recorded(recording, days, events, seed, plan)
+        simulated_demo(days, events, seed, plan)
+        if recording is None
+        else recorded_demo(recording, days, events, seed, plan)
     )
+    subject = possible(settings, subject, is_asked=plan is not None)
     with home_session(settings), home_served(settings):
         before = may_be_emptied(settings, yes)
         if before:

@@ -149,7 +149,7 @@ def inject(fault: str, source: str | None, day: date | None, magnitude: str, set
     from reliability_platform.lab.clean import breakable
     from reliability_platform.lab.faults.catalogue import fault_named
     from reliability_platform.lab.faults.fault import Stage
-    from reliability_platform.lab.faults.injection import rehearse
+    from reliability_platform.lab.faults.injection import refuse_impossible, rehearse
     from reliability_platform.lab.faults.landed_again import redeliver
     from reliability_platform.lab.faults.plan import ActivePlan, PlannedInjection, resolve_injection
     from reliability_platform.landing.admission import landed_partitions
@@ -164,6 +164,7 @@ def inject(fault: str, source: str | None, day: date | None, magnitude: str, set
         day = landed[-1]
     planned = PlannedInjection(fault=fault, source=source, date=day, magnitude=magnitude)
     injection = resolve_injection(planned, FIRST_DAY, date.max)
+    refuse_impossible(settings, [injection])
     touched = injection.landing_dates()
     if touched[-1] >= utc_now().date():
         raise UsageError(f"{fault} on {day} reaches {touched[-1]}, which is not over yet: choose an earlier day.")

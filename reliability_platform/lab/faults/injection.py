@@ -4,7 +4,7 @@ Injections on the same landing day share its batches: each sees only those that 
 of one is never blurred by another. Those that hit some batches come first, those that need the whole rest last.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
@@ -17,6 +17,7 @@ from reliability_platform.lab.faults.catalogue import fault_named
 from reliability_platform.lab.faults.fault import InjectionResult, LiveInjectionResult, Stage
 from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.lab.faults.truth import Truth, save_truth, truth_of, truth_of_live
+from reliability_platform.lab.faults.warehouse import not_on_spark
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.source import Source
@@ -139,9 +140,12 @@ def inject_one(source: Source, seed: int, injection: Injection) -> InjectionResu
 
 
 def inject_live(settings: Settings, seed: int, injection: Injection) -> LiveInjectionResult:
-    """Inject a fault into the running platform, and write down the truth of it."""
+    """Inject a fault into the running platform, and write down the truth of it. Raises `UsageError` for one that is
+    impossible there.
+    """
     fault = fault_named(injection.fault)
     assert fault.live is not None
+    refuse_impossible(settings, [injection])
     one_day = DayInjection(injection, injection.landing_date)
     injected_at = utc_now()
     injected = fault.live(
@@ -149,6 +153,13 @@ def inject_live(settings: Settings, seed: int, injection: Injection) -> LiveInje
     )
     save_truth(settings, truth_of_live(fault, injection, injected, seed), injected_at)
     return injected
+
+
+def refuse_impossible(settings: Settings, injections: Iterable[Injection]) -> None:
+    """Raises `UsageError` if one of them cannot be injected into tables of the home's engine."""
+    for fault in map(fault_named, sorted({injection.fault for injection in injections})):
+        if why := not_on_spark(settings, fault):
+            raise UsageError(f"{fault.name} cannot be injected: {why}.")
 
 
 def rehearse(sources: Mapping[str, Source], plan: ActivePlan) -> None:

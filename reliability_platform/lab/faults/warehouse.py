@@ -19,6 +19,13 @@ from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_lease
 
 
+def not_on_spark(settings: Settings, fault: Fault) -> str:
+    """Why a fault cannot be injected into a home whose tables Spark builds; empty where it can."""
+    if settings.engine != "spark" or fault.stage is not Stage.WAREHOUSE:
+        return ""
+    return "it changes tables of DuckDB, and with RELIABILITY_ENGINE=spark the warehouse file only shows Spark's"
+
+
 def _as_a_stranger(settings: Settings, statements: Sequence[str]) -> list[list[tuple[object, ...]]]:
     """Run statements as somebody with a DuckDB shell would. He waits until nobody else has the file open."""
     with warehouse_lease(settings), duckdb.connect(str(settings.warehouse)) as connection:
