@@ -85,11 +85,13 @@ def _fits(path: str, pattern: str) -> bool:
 
 _SOMEBODYS = re.compile(
     r"\b\d(?:[ -]?\d){12,18}\b"  # a card number
-    r"|[\w.+-]+@[\w-]+\.[\w.]+"  # a mail address
     r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"  # a bank account
     r"|(?<![\w.])(?:\+|00)\d(?:[ ()/-]{0,2}\d){7,14}\b"  # a telephone number
     r"|(?<![\w.])0\d{2,4}[ /]\d{5,9}\b"  # one without its country
 )
+
+_MAIL_ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+\.[\w.]+")
+"""From the beginning of a word alone, and never a part of it again: a million letters took a day instead of a moment."""
 
 
 SOMEBODYS_IN_PAYLOADS = (r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+[.][A-Za-z]", r"(^|[^0-9.])[2-6]([ -]?[0-9]){12,18}")
@@ -98,7 +100,7 @@ SOMEBODYS_IN_PAYLOADS = (r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+[.][A-Za-z]", r"(^|[^0
 
 def scrub(text: str) -> str:
     """Words of a person or a program, without the card and telephone numbers, accounts and addresses in them."""
-    return _SOMEBODYS.sub(MASK, text)
+    return _MAIL_ADDRESS.sub(MASK, _SOMEBODYS.sub(MASK, text))
 
 
 def shape(text: str) -> str:
