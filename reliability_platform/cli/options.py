@@ -51,7 +51,6 @@ MAKES_A_HOME: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "run": lambda asked: not asked["dry_run"],
     "campaign": lambda _: True,
     "dev": lambda _: True,
-    "take-over": lambda _: True,
 }
 """The commands that begin a home, by what is asked of them. To any other one that is not there was mistyped."""
 EXAMINES_WITHOUT_ONE = frozenset({"doctor"})
@@ -126,9 +125,9 @@ def ask_first(what: str, why: str | None, yes: bool) -> str:
     asked = sys.stdin.isatty()
     if not asked and (why is None or not yes):
         lacking = " and ".join(option for option, lacks in (("--yes", not yes), ("--why", why is None)) if lacks)
-        raise UsageError(
-            f"{what} Nobody can be asked here: look with --dry-run, then add {lacking}. Nothing was changed."
-        )
+        can_look = any(one.name == "dry_run" for one in click.get_current_context().command.params)
+        look = "look with --dry-run, then " if can_look else ""
+        raise UsageError(f"{what} Nobody can be asked here: {look}add {lacking}. Nothing was changed.")
     if not yes:
         click.confirm(f"{what} Go on?", abort=True, err=True)
     why = (click.prompt("Why", err=True) if why is None else why).strip()
