@@ -151,7 +151,9 @@ def main() -> None:
         {"elementary": said.elementary.resolve(), "dbt_utils": said.dbt_utils.resolve()} if said.elementary else {}
     )
     deliveries = {
-        name: fault for name, fault in CATALOGUE.items() if fault.injection is not None and fault.days_touched == 1
+        name: fault
+        for name, fault in CATALOGUE.items()
+        if fault.injection is not None and fault.days_touched == 1 and not fault.is_control
     }
     unknown = set(said.faults or ()) - deliveries.keys()
     if unknown:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from reliability_platform.lab.campaign.statistics import wilson
+from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.settings import PROJECT_ROOT
 from tests.comparison.report import markdown
 
@@ -84,3 +85,19 @@ def test_what_is_said_of_alerts_is_what_was_measured() -> None:
     assert f"in {each['median']} messages (median; {each['most']} at the most)" in said
     assert f"on call got {demo['messages']['oncall']} messages, an owner {owners} at the most" in said
     assert f"at once everybody got {max(kept['storm']['messages'].values())} messages at the most" in said
+
+
+def test_what_others_tell_of_beside_it_is_what_was_measured() -> None:
+    """By whether a fault breaks a declared rule; what changes nothing that may be told of is none."""
+    folder = PROJECT_ROOT / "docs"
+    kept = json.loads((folder / "measurements" / f"beside-{version('reliability-platform')}.json").read_text())
+    faults = [one for one in kept["faults"] if not CATALOGUE[one["fault"]].is_control]
+    page = (folder / "explanation" / "speed.md").read_text()
+    for breaks, words in (
+        (True, "told, of {} faults that break a declared rule"),
+        (False, "told, of {} that break none"),
+    ):
+        of = [one for one in faults if one["breaks_a_rule"] is breaks]
+        assert words.format(len(of)) in page
+        assert " | ".join(str(sum(bool(one["told"][name]) for one in of)) for name in kept["costs"]) in page
+    assert " | ".join(map(str, (kept["clean_days_told"][name] for name in kept["costs"]))) in page
