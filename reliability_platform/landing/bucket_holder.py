@@ -9,7 +9,7 @@ import json
 import re
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from reliability_platform.clock import utc_now
 from reliability_platform.elsewhere import Elsewhere, OvertakenError
@@ -20,6 +20,8 @@ from reliability_platform.operations.identity import home_id, identify
 from reliability_platform.settings import Settings, variable
 
 MARKER = "_home.json"
+LARGEST = 4_096
+"""Bytes; what is written has about 130. Anything larger is not read: it was not written here, and need not fit into memory."""
 LOOK_SECONDS = 60.0
 """So often a process reads the file again: so long a home whose bucket was taken over may still land in it."""
 INSTALLATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -108,15 +110,19 @@ def _read(place: Elsewhere) -> _Marker | None:
     place.fs.invalidate_cache()  # a listing that a library keeps would hide what another host wrote
     target = place.path(MARKER)
     try:
-        mark = place.fs.info(target).get("ETag")
+        about = place.fs.info(target)
+        mark = about.get("ETag")
+        if about["type"] != "file" or about["size"] > LARGEST:  # a pipe would wait for a writer
+            return _Marker(None, mark)
         content = place.fs.cat_file(target)
     except FileNotFoundError:
         return None
     try:
         said = json.loads(content)
-        found = Holder(str(said["home"]), str(said["installation"]), datetime.fromisoformat(said["since"]))
+        since = datetime.fromisoformat(said["since"]).astimezone(UTC)
+        found = Holder(str(said["home"]), str(said["installation"]), since)
         is_ours = re.fullmatch(r"[\w-]{1,64}", found.home) and INSTALLATION.fullmatch(found.installation)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return _Marker(None, mark)
     return _Marker(found if is_ours else None, mark)
 
@@ -131,8 +137,9 @@ def _refuse_another(found: Holder | None, here: str) -> None:
         raise EnvironmentUnusableError(_says_nothing())
     if found.home != here:
         raise EnvironmentUnusableError(
-            f"The place of landing that {variable('landing_url')} names is held by {found.words}, and not by this one: name another "
-            "place, or, if that home is lost or given up, take it over with `reliability take-over`."
+            # A run shows the first 300 characters.
+            f"The place that {variable('landing_url')} names is held by {found.words}, and not by this one: name another, or, if that "
+            "home is lost, take it over with `reliability take-over`."
         )
 
 
