@@ -14,7 +14,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from sqlalchemy.exc import IntegrityError
 from reliability_platform.audit_log import Changes, note_act
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.formats import printable
 from reliability_platform.landing.correction import Correction
 from reliability_platform.landing.seals import seal_again
 from reliability_platform.landing.working_copy import remove, write
@@ -267,8 +268,11 @@ def _unknown(settings: Settings, source: str, day: date, known: Collection[str])
 def _decided_days(settings: Settings, source: str) -> list[date]:
     """The landing days of a source on which anything was decided, by the names of the files."""
     found = (settings.decisions / source).glob(f"{source}-*{SUFFIX}")
-    texts = (path.name.removeprefix(f"{source}-").removesuffix(SUFFIX) for path in found)
-    return sorted(date(int(text[:4]), int(text[4:6]), int(text[6:])) for text in texts if text.isdecimal())
+    days = []
+    for path in found:
+        with suppress(ValueError):  # a name of no day was not written here
+            days.append(datetime.strptime(path.name.removeprefix(f"{source}-"), f"%Y%m%d{SUFFIX}").date())  # noqa: DTZ007 (a day)
+    return sorted(days)
 
 
 def corrected_days(settings: Settings, source: str) -> list[date]:
@@ -283,6 +287,21 @@ def read_corrections(settings: Settings, source: str, landing_date: date) -> lis
         for name, one in _read(settings, source, landing_date)
         if one.turn is Turn.APPLIED
     ]
+
+
+def _whole(number: Any) -> int:
+    """A number that the operations store has room for. Raises `ValueError`, `TypeError`, `OverflowError`."""
+    if not 0 <= (found := int(number)) < 2**31:
+        raise ValueError("out of range")
+    return found
+
+
+def _moment(text: str) -> datetime:
+    """In UTC. Raises `ValueError` for one without its zone, `OverflowError` for one outside of the calendar."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("a moment without its zone")
+    return found.astimezone(UTC)
 
 
 def _document(name: str, one: Decided) -> dict[str, Any]:
@@ -314,21 +333,21 @@ def _read(settings: Settings, source: str, day: date) -> list[tuple[str, Decided
                 Decided(
                     correction=Correction.of(one["correction"]),
                     deliveries=tuple(
-                        CorrectedBatch(day, str(batch), str(fingerprint), int(one.get("rows", {}).get(batch, 0)))
+                        CorrectedBatch(day, str(batch), str(fingerprint), _whole(one.get("rows", {}).get(batch, 0)))
                         for batch, fingerprint in one["batches"].items()
                     ),
-                    who=str(one.get("who", "")),
-                    why=str(one.get("why", "")),
-                    incident_id=None if one.get("incident_id") is None else str(one["incident_id"])[:MAX_WHO],
-                    decided_at=datetime.fromisoformat(one["decided_at"]) if one.get("decided_at") else None,
+                    who=printable(str(one.get("who", "")), MAX_WHO),
+                    why=printable(str(one.get("why", "")), MAX_REASON),
+                    incident_id=printable(str(one["incident_id"]), MAX_WHO) if one.get("incident_id") else None,
+                    decided_at=_moment(one["decided_at"]) if one.get("decided_at") else None,
                     turn=Turn(one.get("turn", Turn.APPLIED)),
-                    place=int(one["place"]),
-                    number=int(one.get("number", 1)),
+                    place=_whole(one["place"]),
+                    number=_whole(one.get("number", 1)),
                 ),
             )
             for one in json.loads(path.read_text())
         ]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise EnvironmentUnusableError(
             f"{path} is no list of corrections: delete it and run the day again, then it is written anew."
         ) from None

@@ -118,7 +118,18 @@ def test_the_doctor_says_who_holds_a_bucket_also_before_there_is_a_home(first: S
     assert not ok and "reliability take-over" in says
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"home": "x\\n[red]", "installation": "a", "since": "2026-01-01"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b'{"home": "x\\n[red]", "installation": "a", "since": "2026-01-01"}',
+        b"[" * 3_000,
+        b" " * 5_000 + b'{"home": "x", "installation": "a", "since": "2026-01-01T00:00:00+00:00"}',
+        b'{"home": "x", "installation": "a", "since": "0001-01-01T00:00:00+14:00"}',
+    ],
+    ids=["empty", "no object", "markup", "deep", "large", "before the calendar"],
+)
 def test_a_file_that_does_not_say_who_holds_the_bucket_is_named_and_can_be_written_anew(
     content: bytes, first: Settings, store: ObjectStore
 ) -> None:

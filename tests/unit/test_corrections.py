@@ -15,6 +15,7 @@ from reliability_platform.landing.corrections import (
     Turn,
     corrected_days,
     read_corrections,
+    take_in_corrections,
     write_corrections,
 )
 from reliability_platform.landing.sealed import examine_day
@@ -202,3 +203,43 @@ def test_a_version_says_which_of_its_rows_were_corrected() -> None:
     assert both == {"2026-01-01": {"COR-1": 1, "COR-2": 1}, "2026-01-02": {"COR-1": 1}}
     assert kept == {"2026-01-01": {"COR-0": 5}, "2026-01-02": {"COR-1": 1}}
     assert whole == {"whole": {"COR-1": 2, "COR-2": 1}}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"number": 10**30},
+        {"place": -1},
+        {"rows": {FIRST: 10**40}},
+        {"decided_at": "2026-01-01"},
+        {"decided_at": "0001-01-01T00:00:00+14:00"},
+        {"turn": "perhaps"},
+        {"correction": []},
+        {"batches": None},
+    ],
+    ids=repr,
+)
+def test_a_file_that_came_with_nonsense_is_taken_in_by_nobody(home: BrokenHome, said: dict[str, object]) -> None:
+    """It lies in a bucket, where others may write. A number without end stopped the admission of its source with an error."""
+    decide(home)
+    [path] = (home.settings.decisions / "orders").glob("*-corrected.json")
+    [one] = json.loads(path.read_text())
+    path.write_text(json.dumps([{**one, "number": 2, "turn": "reverted", **said}]))
+    for name in ("orders-99999999-corrected.json", "orders-2026-corrected.json"):
+        path.with_name(name).write_text("[]")
+    take_in_corrections(home.settings, home.engine, "orders")
+    [known] = Corrections(home.engine).all("orders")
+    assert known.number == 1
+
+
+def test_words_that_came_are_shown_without_signs_that_do_something(home: BrokenHome) -> None:
+    """A surrogate cannot be stored, a control sign not be shown, and a million letters fit into no page."""
+    decide(home)
+    [path] = (home.settings.decisions / "orders").glob("*-corrected.json")
+    [one] = json.loads(path.read_text())
+    hostile = {"who": "\ud800x", "why": "\0a\u202e\n" + "A" * 1_000_000, "incident_id": "\ud800\n[b]"}
+    path.write_text(json.dumps([{**one, "number": 2, "turn": "reverted", **hostile}]))
+    take_in_corrections(home.settings, home.engine, "orders")
+    [known] = Corrections(home.engine).all("orders")
+    assert (known.number, known.who.strip(), known.incident_id) == (2, "x", "  [b]")
+    assert known.why.startswith(" a  AAA") and len(known.why) <= 500
