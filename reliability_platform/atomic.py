@@ -1,7 +1,6 @@
 """Writing a file in one step: readers see the old content or the new one, whole, after a crash too."""
 
 import os
-import re
 import shutil
 import threading
 from contextlib import suppress
@@ -19,7 +18,6 @@ def write_atomically(target: Path, content: bytes) -> None:
 
     Drafts of this target that killed processes have left are removed.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target)
     draft = target.with_name(f".{target.name}.{threading.get_native_id()}")
     with os.fdopen(claim(draft, wait=True), "wb") as file:
@@ -51,8 +49,15 @@ def make_way(target: Path) -> None:
 
 def _sweep(target: Path) -> None:
     """Remove the drafts that dead processes have left."""
-    name = re.compile(rf"\.{re.escape(target.name)}\.\d+")
-    for draft in [path for path in target.parent.iterdir() if name.fullmatch(path.name)]:
+    beginning = f".{target.name}."
+    try:
+        names = os.listdir(target.parent)  # noqa: PTH208  no path of each of a thousand names
+    except FileNotFoundError:
+        return
+    for name in names:
+        if not (name.startswith(beginning) and name.removeprefix(beginning).isdecimal()):
+            continue
+        draft = target.with_name(name)
         with suppress(FileNotFoundError), unclaimed(draft) as left:
             if left is not None:
                 draft.unlink()

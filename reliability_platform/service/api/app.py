@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from reliability_platform.operations import operations_engine
@@ -29,6 +29,18 @@ are UTC. Personal data are masked for everybody. Each path stands under `/v1`, a
 """
 
 
+def _routes() -> APIRouter:
+    """All routes, made once for all apps of a process: what they depend on is of the app that they are asked by."""
+    found = APIRouter()
+    for router in (reads.open_to_all, reads.router, acts.router, launches.router):
+        found.include_router(router, prefix=PREFIX)
+        found.include_router(router, include_in_schema=False)
+    return found
+
+
+ROUTES = _routes()
+
+
 def create_app(
     settings: Settings, *, tokens_needed: bool, at_the_machine: str, faults: Sequence[str], hosts: Sequence[str] = ()
 ) -> FastAPI:
@@ -45,11 +57,9 @@ def create_app(
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
         redirect_slashes=False,
+        routes=ROUTES.routes,
     )
     app.state.ground = Ground(settings, operations_engine(settings), tokens_needed, at_the_machine, tuple(faults))
-    for router in (reads.open_to_all, reads.router, acts.router, launches.router):
-        app.include_router(router, prefix=PREFIX)
-        app.include_router(router, include_in_schema=False)
     mount_dashboard(app, app.state.ground)
     handle_errors(app)
     public = (urlsplit(settings.api_url).hostname or "localhost").lower()
