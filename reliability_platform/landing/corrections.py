@@ -14,7 +14,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.formats import printable
 from reliability_platform.landing.correction import Correction
+from reliability_platform.landing.said_elsewhere import moment, whole_number
 from reliability_platform.landing.seals import seal_again
 from reliability_platform.landing.working_copy import remove, write
 from reliability_platform.masking import scrub
@@ -289,21 +290,6 @@ def read_corrections(settings: Settings, source: str, landing_date: date) -> lis
     ]
 
 
-def _whole(number: Any) -> int:
-    """A number that the operations store has room for. Raises `ValueError`, `TypeError`, `OverflowError`."""
-    if not 0 <= (found := int(number)) < 2**31:
-        raise ValueError("out of range")
-    return found
-
-
-def _moment(text: str) -> datetime:
-    """In UTC. Raises `ValueError` for one without its zone, `OverflowError` for one outside of the calendar."""
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
-        raise ValueError("a moment without its zone")
-    return found.astimezone(UTC)
-
-
 def _document(name: str, one: Decided) -> dict[str, Any]:
     """A decision as the file of a day says it, of the deliveries of that day."""
     return {
@@ -333,16 +319,18 @@ def _read(settings: Settings, source: str, day: date) -> list[tuple[str, Decided
                 Decided(
                     correction=Correction.of(one["correction"]),
                     deliveries=tuple(
-                        CorrectedBatch(day, str(batch), str(fingerprint), _whole(one.get("rows", {}).get(batch, 0)))
+                        CorrectedBatch(
+                            day, str(batch), str(fingerprint), whole_number(one.get("rows", {}).get(batch, 0))
+                        )
                         for batch, fingerprint in one["batches"].items()
                     ),
                     who=printable(str(one.get("who", "")), MAX_WHO),
                     why=printable(str(one.get("why", "")), MAX_REASON),
                     incident_id=printable(str(one["incident_id"]), MAX_WHO) if one.get("incident_id") else None,
-                    decided_at=_moment(one["decided_at"]) if one.get("decided_at") else None,
+                    decided_at=moment(one["decided_at"]) if one.get("decided_at") else None,
                     turn=Turn(one.get("turn", Turn.APPLIED)),
-                    place=_whole(one["place"]),
-                    number=_whole(one.get("number", 1)),
+                    place=whole_number(one["place"]),
+                    number=whole_number(one.get("number", 1)),
                 ),
             )
             for one in json.loads(path.read_text())

@@ -566,6 +566,43 @@ def test_who_corrected_rows_and_why_travels_with_the_bucket_and_the_next_home_ta
     assert read_corrections(home, SOURCE, DAY) == []
 
 
+def test_who_gave_up_dead_letters_and_why_travels_with_the_bucket(home: Settings, tmp_path: Path) -> None:
+    give_up(home, LETTER)
+    before = Discards(operations_engine(home)).of(SOURCE, [DAY])
+    anew = with_landing_at(home.landing_url, tmp_path / "anew")
+    bring_in(anew, SOURCE, [DAY])
+    write_discards(anew, operations_engine(anew), SOURCE, [DAY])
+    assert Discards(operations_engine(anew)).of(SOURCE, [DAY]) == before
+    assert before[0].who and before[0].why and before[0].rows == LETTER.rows
+
+
+IMPOSSIBLE = {
+    "without who": {"who": None, "discarded_at": None},
+    "a moment without its zone": {"discarded_at": "2026-01-02T03:04:05"},
+    "a moment outside of the calendar": {"discarded_at": "0001-01-01T00:00:00+14:00"},
+    "too many rows": {"rows": 2**40},
+    "no number": {"rows": "seven"},
+    "another kind": {"what": "everything"},
+    "a name that nothing can be called": {"batch_id": "\ud800" + "x" * 10},
+    "a name that is too long": {"batch_id": "x" * 201},
+    "a list for a name": {"fingerprint": ["f"]},
+}
+
+
+@pytest.mark.parametrize("what", IMPOSSIBLE)
+def test_a_discard_that_cannot_be_is_not_taken_in_and_nothing_else_is_lost_by_it(home: Settings, what: str) -> None:
+    """A file in a bucket is what anybody who may write there says."""
+    give_up(home, LETTER)
+    engine = operations_engine(home)
+    [path] = home.decisions.glob(f"{SOURCE}/*-discarded.json")
+    [whole] = json.loads(path.read_text())
+    hostile = whole | {"batch_id": "another"} | IMPOSSIBLE[what]
+    working_copy.write(home, path, json.dumps([hostile, whole, "no decision"]).encode())
+    write_discards(home, engine, SOURCE, [DAY])
+    assert [one.batch_id for one in Discards(engine).of(SOURCE, [DAY])] == [LETTER.batch_id]
+    assert whole in json.loads(path.read_text())
+
+
 @pytest.mark.exhaustive  # 5 s
 def test_a_decision_that_is_withdrawn_in_one_home_is_gone_in_the_other_and_can_be_taken_anew(
     home: Settings, store: ObjectStore, tmp_path: Path
