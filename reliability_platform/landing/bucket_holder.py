@@ -6,6 +6,7 @@ snapshot is the same one. One that is made anew takes the bucket over, which a p
 """
 
 import json
+import os
 import re
 import time
 from dataclasses import dataclass
@@ -103,7 +104,29 @@ def _this_home(settings: Settings) -> str:
 
 
 def _place(settings: Settings) -> Elsewhere:
-    return Elsewhere.open(str(settings.landing_url), variable("landing_url"), "landing")
+    """Raises `UsageError` for one that is lost with the home or the process, `EnvironmentUnusableError` for a folder that is none."""
+    name = variable("landing_url")
+    place = Elsewhere.open(str(settings.landing_url), name, "landing")
+    if "memory" in str(place.fs.protocol):
+        raise UsageError(f"{name} names memory, which ends with the process: name a folder, or a bucket.")
+    if place.folder is None:
+        return place
+    folder = place.folder.resolve()
+    if folder.is_relative_to(settings.home.resolve()):
+        raise UsageError(
+            f"{name} names a folder of the home itself, which is lost together with it: name one elsewhere, or take it away."
+        )
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    if not (there.is_dir() and os.access(there, os.R_OK | os.W_OK | os.X_OK)):
+        why = (
+            "may not be read and written"
+            if there.is_dir()
+            else "is a file"
+            if there == folder
+            else "leads through a file"
+        )
+        raise EnvironmentUnusableError(f"The place of landing that {name} names {why}: name another, or mend that.")
+    return place
 
 
 def _read(place: Elsewhere) -> _Marker | None:

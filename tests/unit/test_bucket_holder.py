@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from reliability_platform.audit_log import AuditLog
 from reliability_platform.cli.main import cli, main
-from reliability_platform.errors import EnvironmentUnusableError, ExitCode
+from reliability_platform.errors import EnvironmentUnusableError, ExitCode, UsageError
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing import bucket_holder
 from reliability_platform.landing.bucket_holder import LOOK_SECONDS, MARKER, ensure_held, holder, take_over
@@ -50,6 +50,43 @@ def bucket_says(home: Path) -> tuple[bool, str]:
 def marker(store: ObjectStore, settings: Settings) -> str:
     """The object that says who holds the bucket."""
     return f"{str(settings.landing_url).removeprefix('s3://')}/{MARKER}"
+
+
+PLACES = {
+    "memory": ("memory://landing", "names memory, which ends with the process"),
+    "the home": ("{home}", "a folder of the home itself"),
+    "below the home": ("file://{home}/landing/place", "a folder of the home itself"),
+    "by a link": ("{link}/place", "a folder of the home itself"),
+    "a file": ("{file}", "names is a file"),
+    "through a file": ("{file}/place", "names leads through a file"),
+}
+
+
+@pytest.mark.parametrize("what", PLACES)
+def test_a_place_that_cannot_keep_anything_is_refused_by_the_name_of_its_setting(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, link, file = tmp_path / "home", tmp_path / "link", tmp_path / "file"
+    begun(home)
+    link.symlink_to(home)
+    file.touch()
+    url, words = PLACES[what]
+    monkeypatch.setenv("RELIABILITY_LANDING_URL", url.format(home=home, link=link, file=file))
+    for ask in (lambda: bring_in(load_settings(home), SOURCE, [DAY]), lambda: holder(load_settings(home))):
+        with pytest.raises((UsageError, EnvironmentUnusableError), match=f"RELIABILITY_LANDING_URL .*{words}|{words}"):
+            ask()
+    assert not bucket_says(home)[0]
+
+
+def test_a_folder_by_a_link_is_a_place_as_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mounted disk, say."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    monkeypatch.setenv("RELIABILITY_LANDING_URL", str(tmp_path / "link" / "landing"))
+    home = begun(tmp_path / "home")
+    bring_in(home, SOURCE, [DAY])
+    assert (tmp_path / "disk" / "landing" / MARKER).is_file()
+    assert bucket_says(home.home)[0]
 
 
 def test_the_first_home_holds_the_bucket_and_another_is_refused_until_it_takes_it_over(
