@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from reliability_platform.credentials import HOW, is_reference
 from reliability_platform.errors import UsageError
@@ -240,6 +240,8 @@ class Settings(BaseModel):
     landing_url: str | None = None
     """Where deliveries lie, and what people have decided about them: any fsspec URL or folder, of which the home then has a copy to work
     on. By default in the home alone."""
+    landing_key: str | None = None
+    """Where the key is with which that place is encrypted (env:NAME, file:/path or command:program); by default it is not."""
     published_url: str | None = None
     """Where what is published is copied to for consumers of other machines: any fsspec URL or folder. By default nowhere."""
     snapshot_url: str | None = None
@@ -357,11 +359,20 @@ class Settings(BaseModel):
             return value
         raise ValueError(f"it must be an http:// or https:// URL with a host, or say where that is: {HOW}")
 
-    @field_validator("snapshot_key")
+    @field_validator("snapshot_key", "landing_key")
     @classmethod
     def _reference(cls, value: str | None) -> str | None:
         if value is not None and not is_reference(value):
             raise ValueError(f"it says where the key is, and is no key: {HOW}")
+        return value
+
+    @field_validator("landing_key")
+    @classmethod
+    def _has_a_place(cls, value: str | None, others: ValidationInfo) -> str | None:
+        if value is not None and others.data.get("landing_url") is None:
+            raise ValueError(
+                f"there is nothing to encrypt: {variable('landing_url')} names no place, and the home is not encrypted"
+            )
         return value
 
     @field_validator("alert_urls", mode="before")
@@ -417,6 +428,7 @@ class Settings(BaseModel):
                 "dagster_url": None,
                 "engine": "duckdb",
                 "landing_url": None,
+                "landing_key": None,
                 "published_url": None,
                 "snapshot_url": None,
                 "snapshot_replica_url": None,

@@ -184,7 +184,7 @@ def _alerts(settings: Settings) -> str:
 
 
 def _landing_bucket(settings: Settings) -> str:
-    from reliability_platform.landing.bucket_holder import holder
+    from reliability_platform.landing.bucket_holder import holder, require_key
     from reliability_platform.operations.identity import home_id
 
     if settings.landing_url is None:
@@ -202,7 +202,8 @@ def _landing_bucket(settings: Settings) -> str:
             f"it is held by {found.words}, and not by this one: name another place with RELIABILITY_LANDING_URL, or, if that home is "
             f"lost or given up, take it over with `{hint('take-over')}`"
         )
-    return f"it is held by this home: {found.words}"
+    require_key(settings, found)
+    return f"it is held by this home: {found.words}{', encrypted' if found.proof else ''}"
 
 
 def _published_copy(settings: Settings) -> str:

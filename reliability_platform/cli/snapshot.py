@@ -92,7 +92,7 @@ def make_key(file: Path) -> None:
     RELIABILITY_SNAPSHOT_KEY=file:FILE, in an environment or a .env, then encrypts every snapshot. Keep a copy of the key away from
     the home and from the snapshots: without it nobody can read them. The program `age` reads it, too.
     """
-    from reliability_platform.warehouse.snapshots.encryption import new_key
+    from reliability_platform.encryption import new_key
 
     content = new_key().encode()
     try:

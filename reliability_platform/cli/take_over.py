@@ -39,7 +39,8 @@ def take_over(why: str | None, yes: bool, settings: Settings, as_json: bool) -> 
         what = "the landing bucket" if before is None else f"the landing bucket of {before.words}"
         note_act(operations_engine(settings), Changes.TAKE_OVER, what, whoami(), reason, utc_now())
     if as_json:
-        print_json({"held_before_by": None if before is None else vars(before)})
+        held_by = before and {"home": before.home, "installation": before.installation, "since": before.since}
+        print_json({"held_before_by": held_by})
         return
     held = "" if before is None else f"; before it was {before.words}"
     already = before is not None and before.home == home_id(settings)

@@ -3,17 +3,23 @@ has landed, and miss what the other has masked or removed.
 
 The first home that uses a bucket writes the file, by a conditional write; any other one is refused. A home that comes back from a
 snapshot is the same one. One that is made anew takes the bucket over, which a person says.
+
+With RELIABILITY_LANDING_KEY the file also holds a proof of the key, by which whoever has another one, or none, is told so before he
+reads or writes anything.
 """
 
+import binascii
 import json
 import os
 import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from reliability_platform.clock import utc_now
 from reliability_platform.elsewhere import Elsewhere, OvertakenError
+from reliability_platform.encryption import AgeKey, NotDecryptedError
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.formats import moment
 from reliability_platform.operations import operations_engine
@@ -27,8 +33,8 @@ LOOK_SECONDS = 60.0
 """So often a process reads the file again: so long a home whose bucket was taken over may still land in it."""
 INSTALLATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
-_looked: dict[tuple[str, str], float] = {}
-"""By URL and home, when this process has last read that the bucket is this home's."""
+_looked: dict[tuple[str, str, str | None], float] = {}
+"""By URL, home and key, when this process has last read that the bucket is this home's."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Holder:
     installation: str
     """What that installation is called, by RELIABILITY_INSTALLATION."""
     since: datetime
+    proof: str | None = None
+    """The home, encrypted with the key of the bucket, as base64; None for one that is not encrypted."""
 
     @property
     def words(self) -> str:
@@ -58,20 +66,54 @@ def ensure_held(settings: Settings) -> None:
 
     Raises `EnvironmentUnusableError` if another one does, or if the place cannot be asked.
     """
-    url, here = str(settings.landing_url), _this_home(settings)
+    here, key = _this_home(settings), landing_key(settings)
+    looked = (str(settings.landing_url), here, settings.landing_key)
     now = time.monotonic()
-    if now - _looked.get((url, here), -LOOK_SECONDS) < LOOK_SECONDS:
-        return
+    if now - _looked.get(looked, -LOOK_SECONDS) < LOOK_SECONDS:
+        return None
     place = _place(settings)
     found = _read(place)
     if found is None:
         try:
-            _write(place, settings, here, over=None)
+            _write(place, Holder(here, settings.installation, utc_now()), key, over=None)
         except OvertakenError:  # another process was quicker; it may be one of this home
             found = _read(place)
     if found is not None:
-        _refuse_another(found.holder, here)
-    _looked[url, here] = now
+        held = _of_this_home(found.holder, here)
+        require_key(settings, held)
+        if key is not None and held.proof is None:
+            try:
+                _write(place, held, key, over=found.mark)
+            except OvertakenError:  # another process of this home; it may have another key
+                return ensure_held(settings)
+    _looked[looked] = now
+    return None
+
+
+@lru_cache(maxsize=4)
+def _key(reference: str) -> AgeKey:
+    return AgeKey(reference, variable("landing_key"))
+
+
+def landing_key(settings: Settings) -> AgeKey | None:
+    """The key of the landing bucket, looked up once by a process; None for one that is not encrypted."""
+    return None if settings.landing_key is None else _key(settings.landing_key)
+
+
+def require_key(settings: Settings, held: Holder) -> None:
+    """Raise `EnvironmentUnusableError` where what the bucket holds is encrypted, and the key of these settings does not open it."""
+    if held.proof is None:
+        return
+    key, name = landing_key(settings), variable("landing_key")
+    where = f"What the place of landing that {variable('landing_url')} names holds is encrypted"
+    if key is None:
+        raise EnvironmentUnusableError(f"{where}: say with {name} where its key is, or name another place.")
+    try:
+        key.decrypted_bytes(binascii.a2b_base64(held.proof))
+    except (NotDecryptedError, ValueError):
+        raise EnvironmentUnusableError(
+            f"{where} with another key than the one that {name} leads to: without its own nobody can read it."
+        ) from None
 
 
 def holder(settings: Settings) -> Holder | None:
@@ -93,7 +135,10 @@ def take_over(settings: Settings) -> Holder | None:
     here, place = _this_home(settings), _place(settings)
     found = _read(place)
     if found is None or found.holder is None or found.holder.home != here:
-        _write(place, settings, here, over=None if found is None else found.mark)
+        if found is not None and found.holder is not None:
+            require_key(settings, found.holder)
+        new = Holder(here, settings.installation, utc_now())
+        _write(place, new, landing_key(settings), over=None if found is None else found.mark)
     _looked.clear()
     return None if found is None else found.holder
 
@@ -143,19 +188,22 @@ def _read(place: Elsewhere) -> _Marker | None:
     try:
         said = json.loads(content)
         since = datetime.fromisoformat(said["since"]).astimezone(UTC)
-        found = Holder(str(said["home"]), str(said["installation"]), since)
+        proof = said.get("key_proof")
+        found = Holder(str(said["home"]), str(said["installation"]), since, None if proof is None else str(proof))
         is_ours = re.fullmatch(r"[\w-]{1,64}", found.home) and INSTALLATION.fullmatch(found.installation)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return _Marker(None, mark)
     return _Marker(found if is_ours else None, mark)
 
 
-def _write(place: Elsewhere, settings: Settings, here: str, over: str | None) -> None:
-    said = {"home": here, "installation": settings.installation, "since": utc_now().isoformat(timespec="seconds")}
+def _write(place: Elsewhere, held: Holder, key: AgeKey | None, over: str | None) -> None:
+    said = {"home": held.home, "installation": held.installation, "since": held.since.isoformat(timespec="seconds")}
+    if key is not None:
+        said["key_proof"] = binascii.b2a_base64(key.encrypted_bytes(held.home.encode()), newline=False).decode()
     place.write(place.path(MARKER), (json.dumps(said, indent=2) + "\n").encode(), over=over)
 
 
-def _refuse_another(found: Holder | None, here: str) -> None:
+def _of_this_home(found: Holder | None, here: str) -> Holder:
     if found is None:
         raise EnvironmentUnusableError(_says_nothing())
     if found.home != here:
@@ -164,6 +212,7 @@ def _refuse_another(found: Holder | None, here: str) -> None:
             f"The place that {variable('landing_url')} names is held by {found.words}, and not by this one: name another, or, if that "
             "home is lost, take it over with `reliability take-over`."
         )
+    return found
 
 
 def _says_nothing() -> str:

@@ -7,6 +7,9 @@ one of the decisions about its source and one of what was refused of the day.
 Objects are known by the mark that the store gives to each content (`ETag`), noted in `copies` of the home: only what is new or
 other is fetched. All else in the platform reads files.
 
+With RELIABILITY_LANDING_KEY each object is encrypted by itself, whose mark then says nothing of its content; one that a producer has left
+readable is encrypted as soon as its folder is brought in.
+
 What somebody has removed from the bucket is not removed here: deliveries and decisions are what nothing else gives back. A decision
 that was withdrawn leaves an empty object, so that other homes can tell it from one that was lost.
 """
@@ -25,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import SOURCES
 from reliability_platform.counted import counted
+from reliability_platform.encryption import NotDecryptedError, is_encrypted
 from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.landing.batch_files import BATCH_NAME, REASON_SUFFIX
 from reliability_platform.landing.day_folder import day_folder
@@ -37,6 +41,7 @@ from reliability_platform.settings import Settings, variable
 
 if TYPE_CHECKING:
     from reliability_platform.elsewhere import Elsewhere  # with fsspec: 0.2 s, for those alone who have a bucket
+    from reliability_platform.encryption import AgeKey
 
 WITHDRAWN = b""
 """What stands in the bucket for a decision that was withdrawn. No file of a decision is empty."""
@@ -81,10 +86,15 @@ class _Noted:
     size: int
     modified_ns: int
     """Of the file. One that is other since is not what was landed."""
+    is_encrypted: bool = False
+    """Of the object."""
 
 
 _Notes = dict[str, _Noted]
 """By the name of the object, of one folder."""
+
+_put_here: dict[str, tuple[str, str]] = {}
+"""By object, the marks of what this process has put there last: of the object, and of the content that it was made of."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,7 @@ class _Copy:
     kind: _Kind
     settings: Settings
     place: "Elsewhere"
+    key: "AgeKey | None"
 
     @property
     def folder(self) -> Path:
@@ -115,7 +126,7 @@ class _Copy:
         if not self.kind.is_delivered:
             seal_again(self.settings, path)
 
-    def key(self, path: Path) -> str:
+    def name_of(self, path: Path) -> str:
         """What the object of a file is called."""
         return path.relative_to(self.folder).as_posix()
 
@@ -132,7 +143,7 @@ class _Copy:
                 yield notes
             finally:
                 if notes != before:
-                    said = {name: [one.mark, one.size, one.modified_ns] for name, one in sorted(notes.items())}
+                    said = {name: list(vars(one).values()) for name, one in sorted(notes.items())}
                     write_atomically(path, json.dumps(said).encode())
 
     def listed(self, below: str) -> dict[str, dict[str, Any]]:
@@ -145,6 +156,30 @@ class _Copy:
             return {}
         paths = {str(one["name"]).rstrip("/"): one for one in found}
         return {path.rsplit("/", 1)[-1]: one for path, one in paths.items() if path != folder}
+
+    def stored(self, content: bytes) -> bytes:
+        """The object of a content. What says that a decision was withdrawn is known by its size, also to whoever has no key."""
+        is_withdrawn = content == WITHDRAWN and not self.kind.is_by_day
+        return content if self.key is None or is_withdrawn else self.key.encrypted_bytes(content)
+
+    def content(self, stored: bytes, path: str) -> bytes:
+        """The content of an object. A delivery that the key does not open is refused by admission, as any other that cannot be read.
+
+        Raises `EnvironmentUnusableError` for anything else that it does not open.
+        """
+        if self.key is None or not is_encrypted(stored):
+            return stored
+        try:
+            return self.key.decrypted_bytes(stored)
+        except NotDecryptedError:
+            if self.kind.is_delivered:
+                return stored
+            below = path.removeprefix(f"{self.place.root}/")
+            raise EnvironmentUnusableError(
+                f"{below} of {self.name}, in the place that {variable(self.kind.setting)} names, is damaged, or was encrypted with "
+                f"another key than the one that {variable('landing_key')} leads to: `reliability restore --damaged` puts back what "
+                "this home has of it once the object is removed."
+            ) from None
 
 
 def write(settings: Settings, path: Path, content: bytes) -> None:
@@ -171,11 +206,11 @@ def remove(settings: Settings, path: Path) -> None:
             _put(copy, path, WITHDRAWN)
             path.unlink(missing_ok=True)
         return
-    with copy.noted(copy.key(path.parent)) as notes:
+    with copy.noted(copy.name_of(path.parent)) as notes:
         notes.pop(path.name, None)
         path.unlink(missing_ok=True)
         with suppress(FileNotFoundError):
-            copy.place.fs.rm_file(copy.place.path(copy.key(path)))
+            copy.place.fs.rm_file(copy.place.path(copy.name_of(path)))
 
 
 def forget_day(settings: Settings, source: str, day: date) -> None:
@@ -275,8 +310,8 @@ def _bring_in(copy: _Copy, below: str) -> list[str]:
             (folder / _local(name)).unlink(missing_ok=True)
             copy.sealed(folder / _local(name))
         marks = {name: _mark(about) for name, about in objects.items() if name not in withdrawn}
-        other = {name: mark for name, mark in marks.items() if not _is_as_noted(notes, name, folder, mark)}
-        wanted = {name: mark for name, mark in other.items() if not _noted_as_same(notes, name, folder, mark)}
+        other = {name: mark for name, mark in marks.items() if not _is_as_noted(copy, notes, below, name, mark)}
+        wanted = {name: mark for name, mark in other.items() if not _noted_as_same(copy, notes, below, name, mark)}
         _fetch(copy, below, wanted, notes)
         for name in listed.keys() - objects.keys():  # admission refuses it by its name
             with suppress(FileExistsError):
@@ -307,15 +342,17 @@ def _fetch(copy: _Copy, below: str, wanted: Mapping[str, str], notes: _Notes) ->
         paths = {copy.place.path(below, name): name for name in names[first : first + AT_ONCE]}
         contents = copy.place.fs.cat(list(paths), on_error="return")
         for path, name in paths.items():
-            content = contents.get(path)
-            if isinstance(content, Exception):
+            stored = contents.get(path)
+            if isinstance(stored, Exception):
                 # Vanished since it was listed, it is as if it had never been; of anything else the place is named.
-                content = _cat(copy, path)
-            if content is not None:
-                target = copy.folder / below / _local(name)
-                write_atomically(target, content)
+                stored = _cat(copy, path)
+            if stored is not None:
+                target, is_readable = copy.folder / below / _local(name), not is_encrypted(stored)
+                new_mark = _encrypt(copy, path, stored, wanted[name]) if copy.key is not None and is_readable else None
+                write_atomically(target, copy.content(stored, path))
                 about = target.stat()
-                notes[name] = _Noted(wanted[name], about.st_size, about.st_mtime_ns)
+                is_safe = copy.key is not None and (new_mark is not None or not is_readable)
+                notes[name] = _Noted(new_mark or wanted[name], about.st_size, about.st_mtime_ns, is_safe)
                 copy.sealed(target)
 
 
@@ -326,46 +363,68 @@ def _cat(copy: _Copy, path: str) -> bytes | None:
         return None
 
 
-def _noted_as_same(notes: _Notes, name: str, folder: Path, mark: str) -> bool:
+def _encrypt(copy: _Copy, path: str, content: bytes, mark: str) -> str | None:
+    """Let an object that is readable be an encrypted one; returns its new mark, None if somebody has written it meanwhile."""
+    from reliability_platform.elsewhere import OvertakenError
+
+    stored = copy.stored(content)
+    try:
+        copy.place.write(path, stored, over=f'"{mark}"')
+    except (OvertakenError, FileNotFoundError):
+        return None
+    return _md5(stored)
+
+
+def _noted_as_same(copy: _Copy, notes: _Notes, below: str, name: str, mark: str) -> bool:
     """Whether the file of an object is there already, which then is noted: what this home has put there need not be fetched.
 
-    The mark of an object of S3 that was written in one part is the MD5 of its content; any other is fetched once.
+    The mark of an object of S3 that was written in one part is the MD5 of what is stored: of the content, or, where it is encrypted, of
+    something that only the process knows that has put it there. Any other is fetched once.
     """
-    path = folder / _local(name)
+    path = copy.folder / below / _local(name)
     try:
         about, content = path.stat(), read_file(path)
     except OSError:
         return False
-    if hashlib.md5(content, usedforsecurity=False).hexdigest() != mark:
+    digest = _md5(content)
+    is_readable = mark == digest
+    if _put_here.get(copy.place.path(below, name), (digest, digest)) != (mark, digest) or is_readable is (
+        copy.key is not None
+    ):
         return False
-    notes[name] = _Noted(mark, about.st_size, about.st_mtime_ns)
+    notes[name] = _Noted(mark, about.st_size, about.st_mtime_ns, not is_readable)
     return True
 
 
-def _is_as_noted(notes: _Notes, name: str, folder: Path, mark: str) -> bool:
+def _is_as_noted(copy: _Copy, notes: _Notes, below: str, name: str, mark: str) -> bool:
     try:
-        about = (folder / _local(name)).lstat()
+        about = (copy.folder / below / _local(name)).lstat()
     except OSError:
         return False
-    return notes.get(name) == _Noted(mark, about.st_size, about.st_mtime_ns)
+    return notes.get(name) == _Noted(mark, about.st_size, about.st_mtime_ns, copy.key is not None)
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _put(copy: _Copy, path: Path, content: bytes) -> None:
     """Write an object in one step; in an object store of S3 only where there is none, or over the content that this home has."""
     from reliability_platform.elsewhere import OvertakenError
 
-    place, target = copy.place, copy.place.path(copy.key(path))
+    place, target, stored = copy.place, copy.place.path(copy.name_of(path)), copy.stored(content)
     try:
-        place.write(target, content)
+        place.write(target, stored)
     except OvertakenError:
         place.fs.invalidate_cache()
-        mark, there = place.fs.info(target)["ETag"], place.fs.cat_file(target)
+        mark, there = place.fs.info(target)["ETag"], copy.content(place.fs.cat_file(target), target)
         if there == content:
             return
         known = read_file(path) if path.is_file() else None if copy.kind.is_by_day else WITHDRAWN
         if known != there:
             raise
-        place.write(target, content, over=mark)
+        place.write(target, stored, over=mark)
+    _put_here[target] = (_md5(stored), _md5(content))
 
 
 # What is where
@@ -375,13 +434,13 @@ def _copies(settings: Settings) -> Iterator[_Copy]:
     for name, kind in COPIES.items():
         url = getattr(settings, kind.setting)
         if url is not None:
-            from reliability_platform.landing.bucket_holder import ensure_held
+            from reliability_platform.landing.bucket_holder import ensure_held, landing_key
 
             ensure_held(settings)
             # Drivers must not be shared with a process that was forked from this one.
             place = _opened(url, variable(kind.setting), name, os.getpid())
             below = place if kind.below is None else replace(place, root=place.path(kind.below))
-            yield _Copy(name, kind, settings, below)
+            yield _Copy(name, kind, settings, below, landing_key(settings))
 
 
 def _delivered(settings: Settings) -> Iterator[_Copy]:

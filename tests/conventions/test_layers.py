@@ -9,7 +9,7 @@ from tests.conventions import code
 from tests.conventions.code import ROOT, nodes_of, tree_of
 
 ORDER = [
-    "errors", "counted", "formats", "inline_svg", "palette", "causes", "csv_cell", "strict_yaml", "home_path", "credentials", "settings", "clock", "log_lines", "actor", "room", "locks", "atomic", "ending", "elsewhere",
+    "errors", "counted", "formats", "inline_svg", "palette", "causes", "csv_cell", "strict_yaml", "home_path", "credentials", "settings", "clock", "log_lines", "actor", "room", "locks", "atomic", "ending", "elsewhere", "encryption",
     "parquet", "in_memory",
     "json_text", "damage", "operations", "day_clock",
     "contracts", "sources", "masking", "audit_log", "pauses", "system_errors",

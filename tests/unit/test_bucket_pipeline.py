@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import time
@@ -25,6 +26,7 @@ from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.elsewhere import Elsewhere
+from reliability_platform.encryption import AgeKey, is_encrypted, new_key
 from reliability_platform.errors import EnvironmentUnusableError, ExitCode
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import scheduled_batches
@@ -66,13 +68,31 @@ def store() -> Iterator[ObjectStore]:
         yield one
 
 
-@pytest.fixture
-def keys(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Those of the store, in the environment."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", store.url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    return monkeypatch
+class Keys(pytest.MonkeyPatch):
+    """Whoever names a bucket has its key."""
+
+    landing: str | None = None
+
+    def setenv(self, name: str, value: str, prepend: str | None = None) -> None:
+        super().setenv(name, value, prepend)
+        if name == "RELIABILITY_LANDING_URL" and self.landing is not None:
+            super().setenv("RELIABILITY_LANDING_KEY", self.landing)
+
+
+@pytest.fixture(params=["readable", "encrypted"])
+def keys(request: pytest.FixtureRequest, store: ObjectStore, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
+    """Those of the store, in the environment; of an encrypted bucket its own as well. The store is empty."""
+    for path in store.system.ls(BUCKET):
+        store.system.rm(path, recursive=True)
+    patch = Keys()
+    if request.param == "encrypted":
+        (tmp_path / "landing.key").write_text(new_key())
+        patch.landing = f"file:{tmp_path / 'landing.key'}"
+    patch.setenv("AWS_ENDPOINT_URL", store.url)
+    patch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    yield patch
+    patch.undo()
 
 
 def begun(home: Path, prefix: str, patch: pytest.MonkeyPatch) -> Settings:
@@ -95,11 +115,18 @@ def objects(store: ObjectStore, prefix: str) -> dict[str, bytes]:
     """What lies below a prefix, by name. Raises if a manifest is there without its file, or with another one."""
     root = f"{BUCKET}/{prefix}/"
     names = [path for path in store.system.find(root) if path.startswith(root) and not path.endswith(MARKER)]
-    found = {path.removeprefix(root): store.system.cat_file(path) for path in names}
+    found = {path.removeprefix(root): content_of(store.system.cat_file(path)) for path in names}
     for name in [one for one in found if one.endswith(MANIFEST_SUFFIX)]:
         file = found[name.removesuffix(MANIFEST_SUFFIX) + ".parquet"]
         assert json.loads(found[name])["checksum"] == hashlib.sha256(file).hexdigest(), name
     return found
+
+
+def content_of(stored: bytes) -> bytes:
+    """What an object holds."""
+    reference = os.environ.get("RELIABILITY_LANDING_KEY")
+    assert (reference is not None) is is_encrypted(stored) or not stored
+    return stored if reference is None or not stored else AgeKey(reference, "the key").decrypted_bytes(stored)
 
 
 def decisions_in(folder: Path) -> dict[str, bytes]:

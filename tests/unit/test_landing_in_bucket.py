@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, timedelta
@@ -17,6 +18,7 @@ from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.elsewhere import Elsewhere, OvertakenError
+from reliability_platform.encryption import AgeKey, is_encrypted, new_key
 from reliability_platform.errors import EnvironmentUnusableError, ExitCode
 from reliability_platform.lab.clean import clean_sources
 from reliability_platform.lab.faults.landed_again import redeliver
@@ -85,6 +87,25 @@ SIMULATION = Simulation(seed=3, events_per_day=400)
 BATCHES = tuple(scheduled_batches(SIMULATION, SOURCE, DAY))
 
 
+class _How:
+    """How the bucket of a test is: readable, or encrypted with a key."""
+
+    key: str | None = None
+
+
+@pytest.fixture(
+    autouse=True, params=[False, pytest.param(True, marks=pytest.mark.exhaustive)], ids=["readable", "encrypted"]
+)
+def _encrypted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """All that is so of a bucket is so of an encrypted one."""
+    if request.param:
+        file = tmp_path_factory.mktemp("key") / "key"
+        file.write_text(new_key())
+        _How.key = f"file:{file}"
+    yield
+    _How.key = None
+
+
 @pytest.fixture
 def home(bucket: str, tmp_path: Path) -> Settings:
     settings = with_landing_at(bucket, tmp_path / "home")
@@ -94,7 +115,7 @@ def home(bucket: str, tmp_path: Path) -> Settings:
 
 def with_landing_at(url: str | None, home: Path) -> Settings:
     """A home whose landing is at a URL. All that share one are the same home, on several hosts or come back from a snapshot."""
-    settings = load_settings(home).model_copy(update={"landing_url": url})
+    settings = load_settings(home).model_copy(update={"landing_url": url, "landing_key": url and _How.key})
     given_identity(settings, "4711")
     operations_engine(settings, begin=True)
     return settings
@@ -111,7 +132,14 @@ def inside(store: ObjectStore, settings: Settings) -> dict[str, bytes]:
     root = str(settings.landing_url).removeprefix("s3://")
     store.system.invalidate_cache()
     found = [path for path in store.system.find(root) if not path.endswith(MARKER)]
-    return {path.removeprefix(f"{root}/"): store.system.cat_file(path) for path in found if path != root}
+    return {path.removeprefix(f"{root}/"): content_of(store.system.cat_file(path)) for path in found if path != root}
+
+
+def content_of(stored: bytes) -> bytes:
+    """What an object holds."""
+    if _How.key is None or not is_encrypted(stored):
+        return stored
+    return AgeKey(_How.key, "RELIABILITY_LANDING_KEY").decrypted_bytes(stored)
 
 
 def files(settings: Settings, folder: Path) -> dict[str, bytes]:

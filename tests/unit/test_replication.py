@@ -9,10 +9,10 @@ import pytest
 
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
+from reliability_platform.encryption import new_key
 from reliability_platform.errors import EnvironmentUnusableError, ExitCode, UsageError
 from reliability_platform.recovery.replication import PATIENCE, at_second_place, replica_behind, replicate
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.snapshots.encryption import new_key
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import read_snapshots
 from reliability_platform.warehouse.snapshots.restore import damages, restore_home

@@ -14,10 +14,10 @@ from click.testing import CliRunner
 from reliability_platform.cli.main import cli
 from reliability_platform.clock import utc_now
 from reliability_platform.credentials import CredentialsError
+from reliability_platform.encryption import SUFFIX, AgeKey, Digested, new_key
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.recovery.retention import forget_snapshots
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.warehouse.snapshots.encryption import SUFFIX, Digested, SnapshotKey, new_key
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import read_snapshots
 from reliability_platform.warehouse.snapshots.restore import damages, restore_home
@@ -148,7 +148,7 @@ def test_what_a_file_refuses_to_give_is_told_as_it_is() -> None:
         def read(self, size: int | None = -1) -> bytes:  # noqa: ARG002
             raise OSError(5, "Input/output error")
 
-    made = SnapshotKey("env:UNSET")
+    made = AgeKey("env:UNSET", "RELIABILITY_SNAPSHOT_KEY")
     made.__dict__["_identity"] = pyrage.x25519.Identity.generate()
     with pytest.raises(OSError, match="Input/output"), made.encrypted(Digested(Failing())):
         pass

@@ -36,9 +36,9 @@ def _upstream_rate_limited(
     forget_day(settings, source, day)
     with serving(clean_sources(settings), at_first(int(size))) as server:
         # Of a clone it must not land in the bucket of the home that it is a clone of.
-        said = {name: value for name, value in os.environ.items() if name != variable("landing_url")}
-        url = {} if settings.landing_url is None else {variable("landing_url"): settings.landing_url}
-        process = begin(FETCH, str(settings.home), source, day.isoformat(), server.url, environment=said | url)
+        place = {variable(name): getattr(settings, name) for name in ("landing_url", "landing_key")}
+        said = {name: value for name, value in (os.environ | place).items() if value is not None}
+        process = begin(FETCH, str(settings.home), source, day.isoformat(), server.url, environment=said)
         code = end_of(process, FETCH_SECONDS)
     if code != ExitCode.OK:
         raise RuntimeError(f"the fetch of {source} of {day} ended with {code}")

@@ -1,7 +1,8 @@
 """Where snapshots are: any place that fsspec reaches, a local folder by default.
 
 `objects/<two letters>/<sha256>` holds contents, each once and never changed; `manifests/<id>.json` says what a
-snapshot consists of. With a key all of them are encrypted, and their names end in `.age`. One home to a location.
+snapshot consists of. With a key all of them are encrypted, and their names end in `.age`; who
+sees the place and has a file of his own can tell by its checksum whether it is there. One home to a location.
 """
 
 import hashlib
@@ -15,9 +16,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from reliability_platform.elsewhere import Elsewhere
+from reliability_platform.encryption import SUFFIX, AgeKey, Digested, NotDecryptedError
 from reliability_platform.errors import EnvironmentUnusableError
-from reliability_platform.settings import Settings
-from reliability_platform.warehouse.snapshots.encryption import SUFFIX, Digested, NotDecryptedError, SnapshotKey
+from reliability_platform.settings import Settings, variable
 
 OBJECTS, MANIFESTS = "objects", "manifests"
 KEY_PROOF = "key.age"
@@ -34,7 +35,7 @@ class SnapshotDamagedError(EnvironmentUnusableError):
 class SnapshotLocation:
     """Contents by checksum and manifests by name. Every write is finished before it gets its name."""
 
-    def __init__(self, url: str, key: SnapshotKey | None = None) -> None:
+    def __init__(self, url: str, key: AgeKey | None = None) -> None:
         self._key, self._suffix, self._is_right = key, SUFFIX if key else "", key is None
         self._place = Elsewhere.open(url, "RELIABILITY_SNAPSHOT_URL", "the snapshots")
         self._fs, self.folder, self.shown = self._place.fs, self._place.folder, self._place.shown
@@ -42,7 +43,10 @@ class SnapshotLocation:
     @classmethod
     def of(cls, settings: Settings) -> "SnapshotLocation":
         """The location that the settings name."""
-        return cls(settings.snapshots, SnapshotKey(settings.snapshot_key) if settings.snapshot_key else None)
+        return cls(
+            settings.snapshots,
+            AgeKey(settings.snapshot_key, variable("snapshot_key")) if settings.snapshot_key else None,
+        )
 
     def lies_in(self, home: Path) -> bool:
         """Whether the snapshots would be lost together with a home."""
@@ -75,7 +79,7 @@ class SnapshotLocation:
                 )
             yield name.removesuffix(self._suffix), int(about.get("size") or 0)
 
-    def _checked_key(self) -> SnapshotKey | None:
+    def _checked_key(self) -> AgeKey | None:
         """The key of this place. Raises `EnvironmentUnusableError` if what is stored was encrypted with another one."""
         if self._is_right or self._key is None:
             return self._key

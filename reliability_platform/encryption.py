@@ -1,8 +1,7 @@
-"""Snapshots that nobody reads without their key: every content and manifest is a file of the age format (age-encryption.org/v1).
+"""What lies elsewhere and nobody reads without its key, snapshots and a landing bucket: files of the age format (age-encryption.org/v1).
 
 The key is an age identity, as `reliability snapshot new-key` and `age-keygen` write it. Whoever has it can decrypt what is stored
-with the program `age`, too, without the platform. Contents keep their names, which are the SHA-256 of what is in them: who
-sees the place and has a file of his own can tell whether it is there.
+with the program `age`, too, without the platform. Names are not encrypted.
 """
 
 import hashlib
@@ -17,9 +16,16 @@ from reliability_platform.credentials import secret_text
 from reliability_platform.errors import EnvironmentUnusableError
 
 SUFFIX = ".age"
+FORMAT = b"age-encryption.org/v1\n"
+"""How each encrypted content begins."""
 BEGINS = "AGE-SECRET-KEY-1"
 IN_MEMORY_BYTES = 8 << 20
 """A larger content waits in a temporary file, encrypted."""
+
+
+def is_encrypted(content: bytes) -> bool:
+    """Whether a content is a file of the format."""
+    return content.startswith(FORMAT)
 
 
 class NotDecryptedError(Exception):
@@ -50,11 +56,11 @@ class Digested:
         return found
 
 
-class SnapshotKey:
-    """The key that a reference names; it is looked up when it is needed first."""
+class AgeKey:
+    """The key that a reference names; it is looked up when it is needed first. `setting` is the variable that names it."""
 
-    def __init__(self, reference: str) -> None:
-        self._reference = reference
+    def __init__(self, reference: str, setting: str) -> None:
+        self._reference, self._setting = reference, setting
 
     @cached_property
     def _identity(self) -> Any:
@@ -62,7 +68,7 @@ class SnapshotKey:
             import pyrage  # type: ignore[import-untyped, import-not-found, unused-ignore]
         except ImportError:
             raise EnvironmentUnusableError(
-                "RELIABILITY_SNAPSHOT_KEY is set, for which a package is missing: pip install 'reliability-platform[encryption]'."
+                f"{self._setting} is set, for which a package is missing: pip install 'reliability-platform[encryption]'."
             ) from None
         said = secret_text(self._reference).get_secret_value()
         line = next((one.strip() for one in said.splitlines() if one.strip().startswith(BEGINS)), "")
@@ -70,7 +76,7 @@ class SnapshotKey:
             return pyrage.x25519.Identity.from_str(line)
         except pyrage.IdentityError:
             raise EnvironmentUnusableError(
-                f"What RELIABILITY_SNAPSHOT_KEY leads to is no key: it has no line that begins with {BEGINS}, or that line is "
+                f"What {self._setting} leads to is no key: it has no line that begins with {BEGINS}, or that line is "
                 "not whole. `reliability snapshot new-key FILE` makes one."
             ) from None
 
