@@ -7,6 +7,7 @@ really killed tells nothing.
 
 import json
 import os
+import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -62,6 +63,33 @@ def stop_first() -> Iterator[None]:
     except Exception:
         raise_if_stopped()
         raise
+
+
+def finish(work: Callable[[], None]) -> None:
+    """Do what must not be left half done, in a thread of its own, which no interrupt reaches; the first that comes is raised
+    afterwards. Whoever is asked to stop has 20 s in all, after which the process is ended.
+    """
+    failed: list[BaseException] = []
+    is_over = threading.Event()
+
+    def do() -> None:
+        try:
+            work()
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            is_over.set()
+
+    stopped: BaseException | None = None
+    threading.Thread(target=do).start()
+    while not is_over.is_set():
+        try:
+            is_over.wait()  # a thread whose `join` is interrupted counts as ended
+        except (KeyboardInterrupt, StoppedError) as error:
+            stopped = stopped or error
+    for first in (stopped, *failed):
+        if first is not None:
+            raise first
 
 
 def begun(work: Hashable, leave_word: Callable[[], None]) -> None:

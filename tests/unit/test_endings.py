@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import resource
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -15,7 +17,7 @@ from reliability_platform.causes import KILLED, NO_ROOM, STOPPED, Cause, cause_i
 from reliability_platform.checks.failed_runs import FailedRuns
 from reliability_platform.checks.run_monitor import monitor_builds
 from reliability_platform.clock import utc_now
-from reliability_platform.ending import ROOM, Ending, reserve, tell, told
+from reliability_platform.ending import ROOM, Ending, finish, reserve, tell, told
 from reliability_platform.errors import EnvironmentUnusableError, StoppedError
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.failed_runs import note_failed_runs
@@ -44,6 +46,27 @@ def no_more_room() -> Iterator[None]:
 def settings(tmp_path: Path) -> Settings:
     """A home with nothing in it."""
     return load_settings(tmp_path / "home")
+
+
+def test_what_must_not_be_left_half_done_is_done_whoever_interrupts_how_often() -> None:
+    """The first interrupt is raised once it is done."""
+    done = list[int]()
+
+    def work() -> None:
+        for number in range(3):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            time.sleep(0.05)
+            done.append(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        finish(work)
+    assert done == [0, 1, 2]
+
+    def fail() -> None:
+        raise ValueError("as it is")
+
+    with pytest.raises(ValueError, match="as it is"):
+        finish(fail)
 
 
 def test_an_ending_takes_no_new_room(tmp_path: Path) -> None:

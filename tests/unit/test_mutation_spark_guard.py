@@ -3,7 +3,7 @@
 import pytest
 
 from reliability_platform.mutation.errors import ServerStatementError
-from reliability_platform.mutation.servers.spark_guard import refuse_foreign_of_spark
+from reliability_platform.mutation.servers.spark.guard import refuse_foreign_of_spark
 
 
 def _is_own(kind: str, parts: list[str]) -> bool:

@@ -9,16 +9,17 @@ from uuid import uuid4
 
 import duckdb
 
+from reliability_platform.ending import finish
 from reliability_platform.mutation.errors import ProjectUnusableError, ServerStatementError
 from reliability_platform.mutation.private_copy import PrivateFolder
 from reliability_platform.mutation.private_profile import PrivateProfile, attached
 from reliability_platform.mutation.project import Project
 from reliability_platform.mutation.sampling import sample_tables
 from reliability_platform.mutation.servers.native_build import NativeBuild
-from reliability_platform.mutation.servers.postgresql import Postgresql
+from reliability_platform.mutation.servers.postgresql.postgresql import Postgresql
 from reliability_platform.mutation.servers.run_schemas import RunSchemas, move
 from reliability_platform.mutation.servers.server import NativeServer
-from reliability_platform.mutation.servers.spark import Spark
+from reliability_platform.mutation.servers.spark.spark import Spark
 from reliability_platform.mutation.servers.tables_to_sample import TablesToSample
 from reliability_platform.mutation.sql_text import literal, quoted
 
@@ -140,4 +141,4 @@ def native_run(folder: PrivateFolder, profile: PrivateProfile, most_rows: int, s
     try:
         yield run
     finally:
-        run.close()
+        finish(run.close)

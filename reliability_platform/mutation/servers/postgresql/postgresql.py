@@ -1,26 +1,23 @@
 """PostgreSQL as a place to build a project in: copies of its inputs, the tables of mutants, and what is left of killed runs.
 
-A mutant lives in one transaction that is rolled back, so nothing of it is ever seen by others or left behind. A run holds an
-advisory lock as long as it lives: schemas of a run whose lock is free are of one that was killed.
+A run holds an advisory lock as long as it lives: schemas of a run whose lock is free are of one that was killed.
 """
 
 import re
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
 
-from reliability_platform.mutation.errors import (
-    ProjectUnusableError,
-    ServerInterruptedError,
-    ServerStatementError,
-)
-from reliability_platform.mutation.readings import DECIMALS, Fingerprint, read_fingerprint, total_of
+from reliability_platform.mutation.errors import ProjectUnusableError, ServerStatementError
 from reliability_platform.mutation.servers.column_types import type_as
+from reliability_platform.mutation.servers.postgresql.connection import columns_of, translated
+from reliability_platform.mutation.servers.postgresql.mutant_session import PostgresqlSession
+from reliability_platform.mutation.servers.postgresql.values import DUCKDB_TYPES, POSTGRESQL_TYPES, hashed
 from reliability_platform.mutation.servers.run_schemas import COMMENT, OF_A_RUN, RunSchemas
 from reliability_platform.mutation.servers.statement_guard import refuse_foreign
 from reliability_platform.mutation.sql_text import literal, quoted
@@ -29,33 +26,6 @@ LOCKS = 0x6D757461
 """The first half of the keys of our advisory locks ("muta"); the second is the run."""
 WAITS = "select set_config(name, '0', false) from pg_settings where name in ('idle_session_timeout', 'idle_in_transaction_session_timeout')"
 """A server may end connections that are idle: ours are, for as long as dbt builds or a mutant is made in DuckDB."""
-CANCELLED = "57014"
-SERVER_TROUBLE = ("08", "53", "57", "58", "XX")
-"""Classes of SQLSTATE that say nothing of the statement: the connection, room, an operator, the system."""
-DUCKDB_TYPES: tuple[tuple[str, str], ...] = (
-    (r"smallint|integer|bigint|real|boolean|date|uuid|interval|double precision", "{0}"),
-    (r"numeric\((\d+),(\d+)\)", "decimal({1},{2})"),
-    (r"numeric", "double"),
-    (r"timestamp\(?\d*\)? ?without time zone", "timestamp"),
-    (r"timestamp\(?\d*\)? ?with time zone", "timestamptz"),
-    (r"time\(?\d*\)? ?without time zone", "time"),
-    (r"jsonb?", "json"),
-)
-"""Types of PostgreSQL as DuckDB's; all others are texts there."""
-POSTGRESQL_TYPES: tuple[tuple[str, str], ...] = (
-    (r"TINYINT|SMALLINT|UTINYINT", "smallint"),
-    (r"INTEGER|USMALLINT", "integer"),
-    (r"BIGINT|UINTEGER", "bigint"),
-    (r"U?HUGEINT|UBIGINT", "numeric"),
-    (r"DECIMAL.*", "{0}"),
-    (r"FLOAT", "real"),
-    (r"DOUBLE", "double precision"),
-    (r"BOOLEAN|DATE|TIMESTAMP|TIME|UUID|INTERVAL", "{0}"),
-    (r"TIMESTAMP WITH TIME ZONE", "timestamptz"),
-    (r"JSON", "jsonb"),
-)
-"""Types of DuckDB, for columns that a fault has added or given another type; all others become texts."""
-FLOATS = ("double precision", "real")
 MAX_DECIMALS = 38
 """Digits of DuckDB's decimals; PostgreSQL has more."""
 
@@ -185,7 +155,7 @@ class Postgresql:
 
     def columns(self, relation: str) -> dict[str, str]:
         """Names and types of PostgreSQL."""
-        return _columns(self._own.cursor(), relation)
+        return columns_of(self._own.cursor(), relation)
 
     def duckdb_type(self, name: str) -> str:
         """All but these are texts."""
@@ -197,7 +167,7 @@ class Postgresql:
         """All but these are texts."""
         return type_as(POSTGRESQL_TYPES, name, "text")
 
-    def unique(self, relation: str) -> list[str]:
+    def _unique_indexes(self, relation: str) -> list[str]:
         """What the unique indexes of a table of the clean build are over: they refuse rows."""
         if relation not in self._unique:
             sql = "select pg_get_indexdef(indexrelid) from pg_index where indrelid = %s::regclass and indisunique"
@@ -218,7 +188,7 @@ class Postgresql:
 
     def first_row(self, query: str) -> Sequence[Any]:
         """Of a query that has one, in a transaction that changes nothing."""
-        with self._alone, _translated(), self._own.cursor() as cursor:
+        with self._alone, translated(), self._own.cursor() as cursor:
             try:
                 cursor.execute(f"begin read only; {query}")
                 return cursor.fetchone() or ()
@@ -227,13 +197,13 @@ class Postgresql:
 
     def hashed(self, values: Sequence[str], salt: int) -> str:
         """Of their texts."""
-        return _hashed(values, salt)
+        return hashed(values, salt)
 
     def rows(self, relation: str) -> pa.Table:
         """Through a file of CSV, in which a quoted text that is empty is not null."""
         texts = dict.fromkeys(self.columns(relation), pa.string())
         with tempfile.TemporaryFile() as file:
-            with _translated():
+            with translated():
                 self._own.cursor().copy_expert(f"copy (select * from {relation}) to stdout with (format csv)", file)
             if not file.tell():
                 return pa.schema(list(texts.items())).empty_table()
@@ -250,10 +220,10 @@ class Postgresql:
     # Mutants
 
     @contextmanager
-    def session(self, room: str) -> Iterator["PostgresqlSession"]:
+    def session(self, room: str) -> Iterator[PostgresqlSession]:
         """For one mutant; what it has made is gone afterwards."""
         connection = self._free.pop() if self._free else self._connect()
-        session = PostgresqlSession(self, connection, self._schemas.of_room(room))
+        session = PostgresqlSession(connection, self.catalog, self._schemas.of_room(room), self._unique_indexes)
         self._sessions.add(session)
         try:
             session.begin()
@@ -292,145 +262,11 @@ class Postgresql:
         return connection.handle
 
     def _run(self, sql: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
-        with self._alone, _translated(), self._own.cursor() as cursor:
+        with self._alone, translated(), self._own.cursor() as cursor:
             cursor.execute(sql, parameters)
             return list(cursor.fetchall()) if cursor.description else []
-
-
-class PostgresqlSession:
-    """The tables of one mutant, in a transaction."""
-
-    def __init__(self, server: Postgresql, connection: Any, schema: str) -> None:
-        self._server, self._connection, self._schema = server, connection, schema
-        self._cursor = connection.cursor()
-        self._schemas: dict[str, str] = {}
-        self.was_interrupted = False
-
-    def begin(self) -> None:
-        """To be able to go on after a statement that fails."""
-        self._cursor.execute("savepoint before_statement")
-
-    def place(self, schema: str, identifier: str) -> str:
-        """Where a table of this mutant is to be, in the place of that of a schema."""
-        if schema not in self._schemas:
-            self._schemas[schema] = f"{self._schema}_{len(self._schemas) + 1}"
-            self._execute(f"create schema {quoted(self._schemas[schema])}")
-        return ".".join(map(quoted, (self._server.catalog, self._schemas[schema], identifier)))
-
-    def load(self, place: str, columns: Mapping[str, str], rows: pa.Table) -> None:
-        """Through a file of CSV, in which texts are quoted and null is not."""
-        self._execute(f"create table {place} ({', '.join(f'{quoted(name)} {kind}' for name, kind in columns.items())})")
-        with tempfile.TemporaryFile() as file:
-            pyarrow.csv.write_csv(rows, file, pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed"))
-            file.seek(0)
-            with _translated(self._cursor):
-                self._cursor.copy_expert(f"copy {place} from stdin with (format csv)", file)
-
-    def create(self, place: str, query: str, clean: str, *, has_contract: bool) -> None:
-        """With the unique indexes of the clean table and, with a contract, its constraints."""
-        if has_contract:
-            self._create_like(clean, place, query)
-            return
-        self._execute(f"create table {place} as {query}")
-        for one in self._server.unique(clean):
-            self._execute(f"create unique index on {place} using {one}")
-
-    def _create_like(self, clean: str, place: str, query: str) -> None:
-        self._execute(f"create table {place} (like {clean} including all)")
-        wanted = _columns(self._cursor, place)
-        aside = f'{place[:-1]}__found"'
-        self._execute(f"create table {aside} as select * from ({query}\n) as found with no data")
-        found = _columns(self._cursor, aside)
-        if found != wanted:
-            other = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
-            raise ServerStatementError(f"This model has an enforced contract that failed: {', '.join(other)}")
-        names = ", ".join(map(quoted, wanted))
-        self._execute(f"insert into {place} ({names}) select {names} from ({query}\n) as found")
-
-    def drop(self, place: str) -> None:
-        """Remove a table of this mutant."""
-        self._execute(f"drop table {place}")
-
-    def row(self, query: str) -> Sequence[Any]:
-        """The first row of a query that has one."""
-        self._execute(query)
-        return self._cursor.fetchone() or ()
-
-    def fingerprint(self, relation: str, without: Iterable[str] = ()) -> Fingerprint:
-        """What a table holds."""
-        columns = [one for one in _columns(self._cursor, relation).items() if one[0] not in without]
-        values = [
-            f"round({quoted(name)}::numeric, {DECIMALS})::text" if kind in FLOATS else as_text(name)
-            for name, kind in columns
-        ]
-        named = [(name, kind.upper()) for name, kind in columns]
-        return read_fingerprint(self.row, relation, named, values, _hashed)
-
-    def comparable(self, column: str) -> str:
-        """As a text, whatever it is."""
-        return as_text(column)
-
-    def total(self, column: str) -> str:
-        """As a double."""
-        return total_of(column)
-
-    def interrupt(self) -> None:
-        """End what runs. Called by another thread."""
-        self.was_interrupted = True
-        with suppress(Exception):
-            self._connection.cancel()
-
-    def _execute(self, sql: str) -> None:
-        with _translated(self._cursor):
-            self._cursor.execute(f"release before_statement; savepoint before_statement; {sql}")
-
-
-def as_text(name: str) -> str:
-    """A value that can be compared and hashed, of any type."""
-    return f"{quoted(name)}::text"
-
-
-def _hashed(values: Sequence[str], salt: int = 0) -> str:
-    """A number between -2⁶³ and 2⁶³."""
-    # A row of one value is a text too, in which null differs from all.
-    return f"hashtextextended(row({', '.join(values)})::text, {salt})::numeric"
-
-
-def _columns(cursor: Any, relation: str) -> dict[str, str]:
-    with _translated():
-        cursor.execute(
-            "select attname, format_type(atttypid, atttypmod) from pg_attribute "
-            "where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum",
-            [relation],
-        )
-        return {str(name): str(kind) for name, kind in cursor.fetchall()}
 
 
 def _second(run: str) -> int:
     """A run as a signed number of 32 bits."""
     return int.from_bytes(bytes.fromhex(run), signed=True)
-
-
-@contextmanager
-def _translated(cursor: Any = None) -> Iterator[None]:
-    """Errors of the driver as ours; in a transaction, which then goes on.
-
-    Raises `ProjectUnusableError` for what says nothing of the statement: a lost connection, a full disk.
-    """
-    import psycopg2
-
-    try:
-        yield
-    except psycopg2.Error as error:
-        # The first line alone: what follows can hold the values of a row.
-        said = (str(error).strip().splitlines() or ["it gave no reason"])[0][:300]
-        state = error.pgcode or ""
-        if state == CANCELLED:
-            raise ServerInterruptedError(said) from None
-        if not state or state.startswith(SERVER_TROUBLE):
-            raise ProjectUnusableError(
-                f"The server stopped working for us: {said} — run it again, it goes on where it was."
-            ) from None
-        if cursor is not None:
-            cursor.execute("rollback to savepoint before_statement")
-        raise ServerStatementError(said) from None
