@@ -7,6 +7,7 @@ really killed tells nothing.
 
 import json
 import os
+import signal
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
@@ -66,30 +67,21 @@ def stop_first() -> Iterator[None]:
 
 
 def finish(work: Callable[[], None]) -> None:
-    """Do what must not be left half done, in a thread of its own, which no interrupt reaches; the first that comes is raised
-    afterwards. Whoever is asked to stop has 20 s in all, after which the process is ended.
+    """Do what must not be left half done: whoever interrupts it is heard afterwards, by a `StoppedError`. A command that is asked to
+    stop has 20 s for all that, after which its process is ended.
     """
-    failed: list[BaseException] = []
-    is_over = threading.Event()
-
-    def do() -> None:
-        try:
-            work()
-        except BaseException as error:
-            failed.append(error)
-        finally:
-            is_over.set()
-
-    stopped: BaseException | None = None
-    threading.Thread(target=do).start()
-    while not is_over.is_set():
-        try:
-            is_over.wait()  # a thread whose `join` is interrupted counts as ended
-        except (KeyboardInterrupt, StoppedError) as error:
-            stopped = stopped or error
-    for first in (stopped, *failed):
-        if first is not None:
-            raise first
+    if threading.current_thread() is not threading.main_thread():
+        work()  # only the main thread is interrupted
+        return
+    came: list[int] = []
+    before = {one: signal.signal(one, lambda number, _: came.append(number)) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        work()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+    if came:
+        raise StoppedError(came[0])
 
 
 def begun(work: Hashable, leave_word: Callable[[], None]) -> None:

@@ -1,0 +1,1 @@
+"""PostgreSQL: its connection, its values, and the session of a mutant."""
