@@ -494,8 +494,9 @@ class _Window:
             with suppress(duckdb.Error):  # what is not there fails the check that asks for it
                 connection.execute(f"set variable {name} = ({bound})", parameters)
         for name, rows in wanted.items():
+            asked = {one: value for one, value in parameters.items() if f"${one}" in rows}  # DuckDB refuses any other
             try:
-                connection.execute(f"create or replace temp table {name} as {rows}", parameters)
+                connection.execute(f"create or replace temp table {name} as {rows}", asked)
             except duckdb.Error:
                 unread[name] = rows
         return cls(connection, parameters, unread)
