@@ -31,6 +31,16 @@ def _interval(hits: int, n: int) -> str:
     return f"{share.low:.1%} to {share.high:.1%}".replace("%", " %")
 
 
+def test_the_costs_of_both_engines_are_those_that_were_measured() -> None:
+    """A row for each size on the page."""
+    path = PROJECT_ROOT / "docs" / "measurements" / f"engines-{version('reliability-platform')}.json"
+    page = (PROJECT_ROOT / "docs" / "how-to" / "spark.md").read_text()
+    for size in json.loads(path.read_text())["sizes"]:
+        costs = [f"{size[one]['ten_days']:.1f} | {size[one]['rows_per_second']:,}" for one in ("duckdb", "spark")]
+        days = [f"{size[one]['day_12']:.1f}" for one in ("duckdb", "spark")]
+        assert f"| {size['rows']:,} | {' | '.join([*costs, *days])} |" in page
+
+
 def test_the_figures_of_the_readme_are_those_that_were_measured_of_this_version(kept: dict[str, Any]) -> None:
     """It showed 350 of 350 of the version before, while this one had 349."""
     assert kept["version"] == version("reliability-platform")

@@ -24,8 +24,8 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
-    """One whose workers have a core and a gigabyte each."""
+def cluster(folder: Path, workers: int = 2, memory: str = "1g") -> Iterator[Cluster]:
+    """One whose workers have a core and so much memory each."""
     port = _free_port()
     made = Cluster(f"spark://127.0.0.1:{port}")
     master = _start(
@@ -37,7 +37,7 @@ def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
             place.mkdir(parents=True)
             made.workers.append(
                 _start(
-                    place, "worker.Worker", made.url, "--host", "127.0.0.1", "--cores", "1", "--memory", "1g",
+                    place, "worker.Worker", made.url, "--host", "127.0.0.1", "--cores", "1", "--memory", memory,
                     "--webui-port", str(_free_port()), "--work-dir", str(place),
                 )
             )  # fmt: skip
