@@ -24,7 +24,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.formats import NOTHING, second
-from reliability_platform.settings import Settings
+from reliability_platform.settings import Settings, variable
 
 if TYPE_CHECKING:
     from reliability_platform.warehouse.snapshots.retention import Pruned
@@ -87,10 +87,11 @@ def _tell_pruned(pruned: "Pruned") -> None:
 @snapshot.command("new-key")
 @click.argument("file", type=FilePath(dir_okay=False, path_type=Path))
 def make_key(file: Path) -> None:
-    """Write a key for encrypted snapshots to FILE, which must not be there yet.
+    """Write a key for encrypted snapshots, or an encrypted landing bucket, to FILE, which must not be there yet.
 
-    RELIABILITY_SNAPSHOT_KEY=file:FILE, in an environment or a .env, then encrypts every snapshot. Keep a copy of the key away from
-    the home and from the snapshots: without it nobody can read them. The program `age` reads it, too.
+    RELIABILITY_SNAPSHOT_KEY=file:FILE, in an environment or a .env, then encrypts every snapshot, RELIABILITY_LANDING_KEY=file:FILE
+    what lies in the landing bucket. Keep a copy of the key away from the home and from what it encrypts: without it nobody can
+    read that. The program `age` reads it, too.
     """
     from reliability_platform.encryption import new_key
 
@@ -102,8 +103,9 @@ def make_key(file: Path) -> None:
         raise UsageError(
             f"{file} is there already: a key that is overwritten is lost, with all that it encrypted."
         ) from None
-    people.print(f"The key is in {file}, for you alone to read. To encrypt snapshots with it:", markup=False)
-    people.print(f"  RELIABILITY_SNAPSHOT_KEY=file:{file.absolute()}", markup=False)
+    people.print(f"The key is in {file}, for you alone to read. To encrypt snapshots, or the landing bucket, with it:", markup=False)
+    for name in ("snapshot_key", "landing_key"):
+        people.print(f"  {variable(name)}=file:{file.absolute()}", markup=False)
 
 
 @snapshot.command("list")
