@@ -103,7 +103,10 @@ def make_key(file: Path) -> None:
         raise UsageError(
             f"{file} is there already: a key that is overwritten is lost, with all that it encrypted."
         ) from None
-    people.print(f"The key is in {file}, for you alone to read. To encrypt snapshots, or the landing bucket, with it:", markup=False)
+    people.print(
+        f"The key is in {file}, for you alone to read. To encrypt snapshots, or the landing bucket, with it:",
+        markup=False,
+    )
     for name in ("snapshot_key", "landing_key"):
         people.print(f"  {variable(name)}=file:{file.absolute()}", markup=False)
 
