@@ -62,15 +62,15 @@ class _Marker:
 
 
 def ensure_held(settings: Settings) -> None:
-    """Let this home hold its landing bucket if none does.
+    """Let this home hold its landing bucket if none does, and let the bucket be an encrypted one from now on if there is a key.
 
-    Raises `EnvironmentUnusableError` if another one does, or if the place cannot be asked.
+    Raises `EnvironmentUnusableError` if another one does, if it is encrypted with another key, or if the place cannot be asked.
     """
     here, key = _this_home(settings), landing_key(settings)
     looked = (str(settings.landing_url), here, settings.landing_key)
     now = time.monotonic()
     if now - _looked.get(looked, -LOOK_SECONDS) < LOOK_SECONDS:
-        return None
+        return
     place = _place(settings)
     found = _read(place)
     if found is None:
@@ -85,9 +85,9 @@ def ensure_held(settings: Settings) -> None:
             try:
                 _write(place, held, key, over=found.mark)
             except OvertakenError:  # another process of this home; it may have another key
-                return ensure_held(settings)
+                ensure_held(settings)
+                return
     _looked[looked] = now
-    return None
 
 
 @lru_cache(maxsize=4)
