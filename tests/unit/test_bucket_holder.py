@@ -8,13 +8,14 @@ from click.testing import CliRunner, Result
 
 from reliability_platform.audit_log import AuditLog
 from reliability_platform.cli.main import cli, main
+from reliability_platform.elsewhere import Elsewhere
 from reliability_platform.errors import EnvironmentUnusableError, ExitCode, UsageError
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing import bucket_holder
 from reliability_platform.landing.bucket_holder import LOOK_SECONDS, MARKER, ensure_held, holder, take_over
 from reliability_platform.landing.working_copy import bring_in
 from reliability_platform.operations import operations_engine
-from reliability_platform.operations.identity import identify
+from reliability_platform.operations.identity import home_id, identify
 from reliability_platform.settings import Settings, load_settings
 from tests.object_store import ObjectStore
 from tests.unit.broken_home import BrokenHome
@@ -50,6 +51,31 @@ def bucket_says(home: Path) -> tuple[bool, str]:
 def marker(store: ObjectStore, settings: Settings) -> str:
     """The object that says who holds the bucket."""
     return f"{str(settings.landing_url).removeprefix('s3://')}/{MARKER}"
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_who_dies_while_it_takes_a_bucket_over_has_it_or_not_and_takes_it_again(
+    first: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_written: bool
+) -> None:
+    bring_in(first, SOURCE, [DAY])
+    second = begun(tmp_path / "second")
+    write = Elsewhere.write
+
+    def dying(place: Elsewhere, target: str, content: bytes, *, over: str | None = None) -> None:
+        if is_written:
+            write(place, target, content, over=over)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Elsewhere, "write", dying)
+        take_over(second)
+    held = holder(second)
+    assert held is not None and held.home == home_id(second if is_written else first)
+    assert asked(second.home, "take-over", "--yes", "--why", "the first is lost").exit_code == ExitCode.OK
+    held = holder(second)
+    assert held is not None and held.home == home_id(second)
+    assert AuditLog(operations_engine(second)).all()[-1].command == "take-over"
+    bring_in(load_settings(second.home), SOURCE, [DAY])
 
 
 PLACES = {
