@@ -7,8 +7,10 @@ import os
 import runpy
 import shutil
 import sqlite3
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,23 +139,34 @@ def _read_migrations_once() -> None:
 
 def _compile_statements_once() -> None:
     """Each of a thousand homes has an engine of its own, which compiled each statement anew: 4 % of the unit tests. What is
-    compiled for a dialect is kept by the dialect itself, so all of SQLite's have to be as one.
+    compiled for a dialect is kept by the dialect itself, so all of SQLite's have to be as one. The platform gives columns of
+    Dagster another type once it is asked for its event log: what was compiled before is not for those who come after.
     """
     from sqlalchemy import Engine
     from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
     from sqlalchemy.util import LRUCache
 
-    compiled: LRUCache[Any, Any] = LRUCache(5_000)
+    packs = "reliability_platform.orchestration.event_log"
+    compiled: dict[bool, LRUCache[Any, Any]] = {False: LRUCache(5_000), True: LRUCache(5_000)}
     make = Engine.__init__
 
     def made(engine: Engine, *arguments: Any, **named: Any) -> None:
         make(engine, *arguments, **named)
         if type(engine.dialect) is SQLiteDialect_pysqlite:
-            engine._compiled_cache = compiled
+            engine._compiled_cache = compiled[packs in sys.modules]
 
     Engine.__init__ = made  # type: ignore[method-assign]
     SQLiteDialect_pysqlite.__hash__ = lambda _dialect: hash(SQLiteDialect_pysqlite)  # type: ignore[method-assign]
     SQLiteDialect_pysqlite.__eq__ = lambda one, other: type(one) is type(other)  # type: ignore[method-assign,assignment]
+
+
+def _begin_with(file: Path, content: bytes) -> None:
+    """The content at once, unless another thread was first: half a database is a damaged one."""
+    half = file.with_name(f"{file.name}.{threading.get_ident()}")
+    half.write_bytes(content)
+    with suppress(FileExistsError):
+        os.link(half, file)
+    half.unlink()
 
 
 def _make_one_store() -> None:
@@ -170,7 +183,7 @@ def _make_one_store() -> None:
         if engine.dialect.name != "sqlite" or file.exists():
             ensure_schema(engine, *server, **more)
         elif made and file.parent.is_dir():
-            file.write_bytes(made[0])
+            _begin_with(file, made[0])
         else:
             ensure_schema(engine)
             engine.dispose()  # the last one that closes a store empties its log into it
@@ -195,7 +208,7 @@ def _make_one_dagster_storage() -> None:
             is_new = not file.exists()
             if is_new and make in first:
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(first[make])
+                _begin_with(file, first[make])
             done = make(*arguments, **named)
             if is_new and make not in first:
                 with closing(sqlite3.connect(file)) as store:

@@ -71,6 +71,18 @@ class ObjectStore:
         return fsspec.filesystem("s3", key=KEY, secret=SECRET, endpoint_url=self.url, **more)
 
 
+def as_owner(store: ObjectStore) -> dict[str, str]:
+    """The environment of a program that is to read and write there, by the names of AWS."""
+    return {
+        "AWS_ENDPOINT_URL": store.url,
+        "AWS_ENDPOINT": store.url,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+    }
+
+
 @contextmanager
 def object_store() -> Iterator[ObjectStore]:
     """One with a bucket."""

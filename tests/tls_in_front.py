@@ -1,6 +1,8 @@
-"""TLS in front of a PostgreSQL server that has none, as a connection pooler ends it: the wheel of the tests was built without.
+"""TLS in front of a server that has none, as a connection pooler or a load balancer ends it: the wheels of PostgreSQL and of
+the Kafka broker were built without.
 
-It speaks the handshake of the protocol (SSLRequest, section 54.2.10 of PostgreSQL's manual), then passes bytes on.
+To clients of PostgreSQL it speaks the handshake of the protocol (SSLRequest, section 54.2.10 of PostgreSQL's manual); then it
+passes bytes on.
 """
 
 import datetime as dt
@@ -74,17 +76,19 @@ class Front:
     """What listens in front of the server."""
 
     port: int
+    ca_file: Path
     passed_on: list[int] = field(default_factory=list)
     """How many bytes of each client went on to the server."""
 
 
 @contextmanager
-def tls_in_front(behind: int, certificate: Path) -> Iterator[Front]:
-    """Listen on loopback for the length of the block, with this certificate, before the server on a port."""
+def tls_in_front(behind: int, certificate: Authority, *, is_asked_for: bool = True) -> Iterator[Front]:
+    """Listen on loopback for the length of the block, with this certificate, before the server on a port. Clients ask for TLS
+    first, as those of PostgreSQL do, or begin with it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(certificate.certificate)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        front = Front(listening.getsockname()[1])
+        front = Front(listening.getsockname()[1], certificate.ca_file)
 
         def serve() -> None:
             while True:
@@ -92,7 +96,7 @@ def tls_in_front(behind: int, certificate: Path) -> Iterator[Front]:
                     client, _ = listening.accept()
                 except OSError:
                     return
-                threading.Thread(target=_one, args=(client, behind, context, front), daemon=True).start()
+                threading.Thread(target=_one, args=(client, behind, context, front, is_asked_for), daemon=True).start()
 
         threading.Thread(target=serve, daemon=True).start()
         yield front
@@ -100,11 +104,12 @@ def tls_in_front(behind: int, certificate: Path) -> Iterator[Front]:
             listening.shutdown(socket.SHUT_RDWR)
 
 
-def _one(client: socket.socket, behind: int, context: ssl.SSLContext, front: Front) -> None:
+def _one(client: socket.socket, behind: int, context: ssl.SSLContext, front: Front, is_asked_for: bool) -> None:
     with client, suppress(OSError):
-        if client.recv(len(SSL_REQUEST)) != SSL_REQUEST:
-            return
-        client.sendall(b"S")
+        if is_asked_for:
+            if client.recv(len(SSL_REQUEST)) != SSL_REQUEST:
+                return
+            client.sendall(b"S")
         with (
             context.wrap_socket(client, server_side=True) as spoken,
             socket.create_connection(("127.0.0.1", behind)) as server,

@@ -1,5 +1,5 @@
 """How the files of a source are written: Parquet, CSV or JSON lines, each plain or packed, and the dialect of CSV; and how
-the records of a topic are: JSON or Avro."""
+the records of a topic are: JSON, Avro or Protocol Buffers."""
 
 import json
 from collections.abc import Mapping
@@ -7,8 +7,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from reliability_platform.contracts.protobuf_schema import SchemaError, protobuf_schema
+
 KINDS = ("parquet", "csv", "json")
-OF_RECORDS = ("json", "avro")
+OF_RECORDS = ("json", "avro", "protobuf")
 """How records of a topic may be written."""
 COMPRESSIONS = ("none", "gzip", "zstd")
 _BEGINNINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -35,14 +37,17 @@ class FileFormat:
     """Before the places of a number; with a comma, points may part thousands."""
     header: bool = True
     skip: int = 0
-    """Lines before the header; in records of Avro the bytes before what the schema describes: 5 in the format of schema registries."""
+    """Lines before the header; in records with a schema the bytes before what it describes: in the format of schema registries
+    5 of Avro, 6 of the first message of a Protobuf schema."""
     date_format: str | None = None
     """As `strptime` has it; ISO 8601 if nothing is said."""
     timestamp_format: str | None = None
     nulls: tuple[str, ...] = ()
     """Words that stand for no value in columns that hold no text."""
     schema: str = ""
-    """Of Avro the schema, as the text of its file."""
+    """Of Avro the schema, as the text of its file; of Protobuf the set of descriptors, in base64."""
+    message: str = ""
+    """Of Protobuf the message that a record is, with its package."""
 
     @property
     def of_texts(self) -> bool:
@@ -112,28 +117,44 @@ def file_format(declared: Any) -> FileFormat | str:
     return FileFormat(**{ours[key].name: value for key, value in found.items()})
 
 
+_OF_RECORDS_ALONE = {"json": (), "avro": ("schema", "skip"), "protobuf": ("schema", "message", "skip")}
+"""What the format of records says beyond that of texts."""
+
+
 def record_format(declared: Any, folder: Path) -> FileFormat | str:
     """How the records of a topic are written; as text, why that cannot be meant. A schema is named by its file, from the
     folder of the contract."""
     said = {"format": "json"} if declared is None else declared
-    if not isinstance(said, Mapping) or said.get("format") not in OF_RECORDS:
-        return f"fileFormat of a stream has the format json, or avro and a schema as {{format: avro, schema: orders.avsc}}, not {declared!r}"
-    allowed = ("format", "dateFormat", "timestampFormat", "decimal", "nulls")
-    of_avro = ("schema", "skip") if said["format"] == "avro" else ()
-    unknown = sorted(str(key) for key in said if key not in (*allowed, *of_avro))
+    kind = said.get("format") if isinstance(said, Mapping) else None
+    if kind not in OF_RECORDS:
+        return (
+            "fileFormat of a stream has the format json, or avro and a schema as {format: avro, schema: orders.avsc}, or "
+            f"protobuf as {{format: protobuf, schema: orders.desc, message: shop.Order}}, not {declared!r}"
+        )
+    allowed = ("format", "dateFormat", "timestampFormat", "decimal", "nulls", *_OF_RECORDS_ALONE[kind])
+    unknown = sorted(str(key) for key in said if key not in allowed)
     if unknown:
-        return f"fileFormat of a stream of {said['format']} knows no {unknown[0]!r}: it has {', '.join((*allowed, *of_avro))}"
-    found = file_format({key: value for key, value in said.items() if key != "schema"} | {"format": "json"})
-    if isinstance(found, str) or said["format"] == "json":
+        return f"fileFormat of a stream of {kind} knows no {unknown[0]!r}: it has {', '.join(allowed)}"
+    of_texts = {key: value for key, value in said.items() if key not in ("schema", "message")} | {"format": "json"}
+    found = file_format(of_texts)
+    if isinstance(found, str) or kind == "json":
         return found
     name = said.get("schema")
     if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
-        return f"fileFormat has the schema {name!r}: name the file of the Avro schema, beside the contract"
+        return f"fileFormat has the schema {name!r}: name the file of the schema, beside the contract"
     try:
-        schema = (folder / name).read_text()
-        json.loads(schema)
+        content = (folder / name).read_bytes()
+        schema = _avro_schema(content) if kind == "avro" else protobuf_schema(content, said.get("message"))
     except OSError:
         return f"fileFormat names the schema {name}, and there is no such file beside the contract"
+    except SchemaError as error:
+        return f"fileFormat names the schema {name}, {error}"
+    return replace(found, kind=kind, schema=schema, message=said.get("message", ""))
+
+
+def _avro_schema(content: bytes) -> str:
+    try:
+        json.loads(content)
+        return content.decode()
     except ValueError:
-        return f"fileFormat names the schema {name}, which is no JSON, as an Avro schema is"
-    return replace(found, kind="avro", schema=schema)
+        raise SchemaError("which is no JSON, as an Avro schema is") from None

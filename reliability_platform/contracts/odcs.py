@@ -12,7 +12,7 @@ are custom properties:
 | contract or table | `sourceKind` | how it delivers, where its server does not say: `simulated` (by the lab, the default) or `drop` (it sends by itself) |
 | contract | `servers` | where it is reached, see below; a table in a database is called by its `physicalName` |
 | contract or table | `query` | the rows of one batch in a database, by `:start` and `:end`, `:day` or `:slot`; by default those of the table, by event time |
-| contract or table | `fileFormat` | how the files are written, as {format: csv, delimiter: ";"}; Parquet if nothing is said. Of a stream its records: json if nothing is said, or {format: avro, schema: orders.avsc} |
+| contract or table | `fileFormat` | how the files are written, as {format: csv, delimiter: ";"}; Parquet if nothing is said. Of a stream its records: json if nothing is said, {format: avro, schema: orders.avsc}, or {format: protobuf, schema: orders.desc, message: shop.Order} |
 | contract or table | `dayZone` | the zone whose calendar says which day an event is of; by default the one of the event time, or UTC |
 | contract or table | `severalDays` | a file holds several days, and is taken apart by those of its events |
 | contract or table | `dayOffset` | days from the one in a file's name to the one of its events: -1 where it is named for the day after |

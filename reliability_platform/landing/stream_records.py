@@ -4,20 +4,14 @@ A record that cannot be decoded costs itself alone. It becomes a row without val
 time as a text that is none: staging rejects the row with its reasons, and a mended contract or schema reads it again.
 """
 
-import io
-import json
-from datetime import date, datetime, time
-from decimal import Decimal
-from typing import Any
-from uuid import UUID
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reliability_platform.contracts.contract import Contract
-from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.in_memory import in_memory
+from reliability_platform.landing.avro_records import avro_as_json
 from reliability_platform.landing.parquet_file import NotReadableError, read_content
+from reliability_platform.landing.protobuf_records import protobuf_as_json
 from reliability_platform.landing.text_file import LONG_FRACTION, NO_JSON, WITHOUT_STRINGS, columns_of_lines
 from reliability_platform.sources.kafka import RECORDS
 
@@ -25,6 +19,7 @@ UNDECODED = "record that cannot be decoded"
 """The column that holds such records as texts, null for all others; it has a name that no column of a contract can have."""
 _BESIDE = {"kafka_partition": "partition", "kafka_offset": "offset", "kafka_timestamp": "timestamp", "kafka_key": "key"}
 """What a record has beside its value, for contracts with a column of that name."""
+_AS_JSON = {"avro": avro_as_json, "protobuf": protobuf_as_json}
 _JUDGED = f"""
     create temp table judged as
     with parsed as (
@@ -59,7 +54,8 @@ def decoded_records(records: pa.Table, contract: Contract) -> pa.Table:
     """
     if not records.schema.equals(RECORDS):
         raise NotReadableError("it does not hold the records of a topic")
-    said = _avro_as_json(records["value"], contract) if contract.file_format.kind == "avro" else records["value"]
+    as_json = _AS_JSON.get(contract.file_format.kind)
+    said = as_json(records["value"], contract) if as_json else records["value"]
     with in_memory() as connection:
         connection.register("records", pa.table({"value": said, "delivered": records["value"]}))
         connection.execute(_JUDGED, {"loose": NO_JSON, "long": LONG_FRACTION})
@@ -92,47 +88,3 @@ def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
     with in_memory() as connection:
         connection.register("keys", pa.table({"key": values}))
         return connection.execute("select try(decode(key)) as key from keys").to_arrow_table()["key"]
-
-
-def _avro_as_json(values: pa.ChunkedArray, contract: Contract) -> pa.Array:
-    """Each value as the JSON of what it says; null where it does not follow the schema. Raises `EnvironmentUnusableError`."""
-    try:
-        from fastavro import parse_schema, schemaless_reader
-        from fastavro.schema import SchemaParseException
-    except ImportError:
-        raise EnvironmentUnusableError(
-            "Records in Avro need fastavro: install the platform with its extra `kafka`."
-        ) from None
-    try:
-        schema = parse_schema(json.loads(contract.file_format.schema))
-    except (SchemaParseException, ValueError, KeyError, TypeError):
-        raise EnvironmentUnusableError(
-            f"The Avro schema of {contract.source} is none: look at the file that its contract names."
-        ) from None
-    skip = contract.file_format.skip
-
-    def read(value: bytes | None) -> bytes | None:
-        if value is None or len(value) < skip:
-            return None
-        stream = io.BytesIO(value)
-        stream.seek(skip)
-        try:
-            said = json.dumps(schemaless_reader(stream, schema), default=_plain, allow_nan=False)
-        except Exception:  # whatever bytes that follow another schema make of a reader
-            return None
-        return None if stream.read(1) else said.encode()
-
-    return pa.array(
-        map(read, values.to_pylist()), pa.binary(), size=len(values)
-    )  # a decoder of columns is none of ours
-
-
-def _plain(value: Any) -> str:
-    """A value of Avro's logical types as the text that contracts read."""
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, Decimal | UUID):
-        return str(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    raise TypeError(type(value).__name__)

@@ -228,7 +228,7 @@ def test_a_server_over_tls_is_verified_before_it_hears_anything(
         (right, right.ca_file, ""),
     )
     for hours, (shown, trusted, why) in enumerate(tried):  # so long apart that the breaker lets each through
-        with tls_in_front(postgresql.port, shown.certificate) as front:
+        with tls_in_front(postgresql.port, shown) as front:
             declare(monkeypatch, declared(postgresql, port=front.port, ca_file=str(trusted)))
             landed, said = ask(home, hours), [str(one) for one in unreachable(home)]
             if why:

@@ -6,14 +6,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from reliability_platform.landing.stream_positions import offsets_landed
 from reliability_platform.settings import Settings, load_settings
 from tests.kafka_broker import Broker, running_broker
-from tests.unit.stream_killed import AFTER, ASKED, DURING
+from tests.object_store import ObjectStore, object_store
+from tests.unit.stream_killed import AFTER, ASKED, DURING, SILENT
 from tests.unit.test_stream_source import SOURCE, landed_batches
 
 PRODUCER = """
@@ -89,3 +94,72 @@ def test_landing_that_is_killed_sixty_times_lands_each_record_once(tmp_path: Pat
     sent, found = _kill_at_random(tmp_path, kills=60, seed=2)
     assert sent > 5_000
     assert found == Counter(range(sent))
+
+
+class Place(NamedTuple):
+    """A record at its place in the topic."""
+
+    partition: int
+    offset: int
+    key: bytes
+
+
+def _held(broker: Broker, topic: str) -> list[Place]:
+    """What a topic of three partitions has, as a client reads it that knows nothing of landing."""
+    consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "held", "enable.partition.eof": True})
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in range(3)])
+    found, ended = list[Place](), set[int]()
+    while len(ended) < 3:
+        for one in consumer.consume(10_000, 1):
+            if one.error() is None:
+                found.append(Place(one.partition(), one.offset(), one.key()))
+            else:
+                assert one.error().code() == KafkaError._PARTITION_EOF
+                ended.add(one.partition())
+    consumer.close()
+    return found
+
+
+def _kill_both_at_random(
+    tmp_path: Path, store: ObjectStore, kills: int, seed: int
+) -> tuple[Counter[Place], Counter[Place]]:
+    """What the topic has in the end, and what has landed of it, while the broker is killed as often as who lands."""
+    moments, ended, stop = random.Random(seed), Counter[int](), tmp_path / "stop"
+    home, topic = load_settings(tmp_path / "home"), "orders"
+    later = (
+        datetime.fromisoformat(DURING) + timedelta(minutes=one) for one in count()
+    )  # longer than a breaker is open
+    with running_broker(store=store) as broker:
+        broker.make(topic)
+        broker.make(f"{topic}.dead", 1)
+        producer = subprocess.Popen(
+            [sys.executable, "-c", PRODUCER, broker.address, topic, str(stop)], stdout=subprocess.PIPE
+        )
+        for _ in range(kills):
+            process = start(home, broker, topic, next(later).isoformat())
+            time.sleep(moments.uniform(0.05, 1.5))
+            broker.kill()
+            time.sleep(moments.uniform(0, 1))
+            if moments.random() < 0.3:
+                process.kill()
+            broker.start()
+            ended[process.wait(120)] += 1
+        stop.touch()
+        producer.communicate(timeout=60)
+        assert start(home, broker, topic, AFTER).wait(300) == 0
+        held = Counter(_held(broker, topic))
+    found = Counter[Place]()
+    for day in ASKED:
+        for batch in landed_batches(home, day):
+            found.update(Place(**one) for one in batch.select(Place._fields).to_pylist())
+    assert set(ended) <= {0, SILENT, -signal.SIGKILL} and ended[SILENT] > 0, ended
+    return held, found
+
+
+@pytest.mark.timeout(3_600)
+@pytest.mark.exhaustive  # two minutes: a broker that begins thirty times, and a process each time
+def test_a_broker_that_is_killed_thirty_times_costs_no_record_and_doubles_none(tmp_path: Path) -> None:
+    with object_store() as store:
+        held, found = _kill_both_at_random(tmp_path, store, kills=20, seed=4)
+    assert len(held) > 1_000
+    assert found == held

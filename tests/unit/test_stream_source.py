@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from google.protobuf import timestamp_pb2
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorSet
 
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.contracts import CONTRACTS
@@ -23,6 +25,7 @@ from reliability_platform.contracts.file_format import FileFormat
 from reliability_platform.contracts.inference.document import contract_text
 from reliability_platform.contracts.inference.session import proposed
 from reliability_platform.contracts.odcs import read_contracts
+from reliability_platform.contracts.protobuf_schema import message_class, protobuf_schema
 from reliability_platform.contracts.servers import KAFKA, Server
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.admission import admit
@@ -42,6 +45,7 @@ from reliability_platform.sources.batch import Batch, batch_id
 from reliability_platform.sources.kafka import Offsets, Topic, configuration
 from reliability_platform.sources.sampling import sample_of, server_of
 from tests.kafka_broker import Broker, running_broker
+from tests.tls_in_front import authority
 
 SOURCE, TOPIC = "orders", "shop.orders"
 DAY = date(2026, 1, 5)
@@ -49,6 +53,7 @@ NEXT = DAY + timedelta(days=1)
 AFTER = datetime(2026, 1, 6, 0, 30, tzinfo=UTC)
 MIDNIGHT = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp() * 1000)
 HOUR = 3_600_000
+TEXT, MESSAGE = FieldDescriptorProto.TYPE_STRING, FieldDescriptorProto.TYPE_MESSAGE
 CONTRACT = Contract(
     source=SOURCE,
     key=("order_id",),
@@ -228,6 +233,83 @@ def test_avro_is_read_by_the_schema_beside_the_contract(
     assert [one["_rescued"] is None for one in rows(home)] == [True, False, False]
 
 
+def order_schema() -> FileDescriptorSet:
+    """Of a message with a moment, an enum and a field that may be missing, as `protoc` writes it with what it imports."""
+    schema = FileDescriptorSet()
+    timestamp_pb2.DESCRIPTOR.CopyToProto(schema.file.add())
+    file = schema.file.add(
+        name="order.proto", package="shop", syntax="proto3", dependency=["google/protobuf/timestamp.proto"]
+    )
+    order = file.message_type.add(name="Order")
+    order.field.add(name="order_id", number=1, type=TEXT)
+    order.field.add(name="ordered_at", number=2, type=MESSAGE, type_name=".google.protobuf.Timestamp")
+    order.field.add(name="amount", number=3, type=TEXT, proto3_optional=True, oneof_index=0)
+    order.oneof_decl.add(name="_amount")
+    return schema
+
+
+def test_protobuf_is_read_by_the_descriptors_beside_the_contract(
+    home: Settings, broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = order_schema()
+    newer = order_schema()
+    newer.file[1].message_type[0].field.add(name="note", number=9, type=TEXT)
+    written, format_of = (protobuf_schema(one.SerializeToString(), "shop.Order") for one in (newer, schema))
+    order = message_class(written, "shop.Order")
+
+    def sent_as(hour: int | None = None, **said: str) -> tuple[int, bytes, int]:
+        one = order(**said)
+        if hour is not None:
+            one.ordered_at.seconds = MIDNIGHT // 1000 + hour * 3600  # type: ignore[attr-defined]
+        return 0, bytes(6) + one.SerializeToString(), MIDNIGHT
+
+    declare(
+        monkeypatch, broker, topic, file_format=FileFormat("protobuf", schema=format_of, message="shop.Order", skip=6)
+    )
+    whole = sent_as(order_id="o1", hour=1, amount="3.50", note="of a newer schema")
+    broker.send(
+        topic,
+        [
+            whole,
+            sent_as(order_id="o2", hour=1),
+            (0, whole[1][:-2], MIDNIGHT),
+            sent_as(note="nothing that is known"),
+            (0, b"123", MIDNIGHT),
+            (0, None, MIDNIGHT),
+        ],
+    )
+    land(home)
+    assert {one.status for one in admit(home, SOURCE, DAY)} == {"admitted"}
+    read = [(one["order_id"], one["ordered_at"], one["amount"], one["_rescued"] is None) for one in rows(home)]
+    at = datetime(2026, 1, 5, 1)
+    assert read[:2] == [("o1", at, Decimal("3.50"), True), ("o2", at, None, True)]
+    assert [one[3] for one in read[2:]] == [False] * 4
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "said"),
+    [
+        (b'syntax = "proto3";', "shop.Order", "which is no set of descriptors"),
+        (b"", "shop.Order", "which is no set of descriptors"),
+        (order_schema().SerializeToString(), "shop.Orders", "which has no message 'shop.Orders': choose one of"),
+        (order_schema().SerializeToString(), None, "shop.Order"),
+        (FileDescriptorSet(file=order_schema().file[1:]).SerializeToString(), "shop.Order", "lacks what it imports"),
+    ],
+)
+def test_what_is_no_schema_of_the_message_is_refused_in_one_line(
+    written: Path, content: bytes, message: str | None, said: str
+) -> None:
+    (written.parent / "events.desc").write_bytes(content)
+    named = f", message: {message}" if message else ""
+    written.write_text(
+        WRITTEN.replace(
+            "{format: avro, schema: events.avsc, skip: 5}", f"{{format: protobuf, schema: events.desc{named}}}"
+        )
+    )
+    with pytest.raises(UsageError, match=re.escape(said)):
+        read_contracts(written)
+
+
 def test_records_that_a_topic_did_not_keep_are_told_with_their_offsets(
     home: Settings, broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -337,6 +419,22 @@ def test_who_asks_is_refused_in_one_line(home: Settings, monkeypatch: pytest.Mon
         assert land(home).trouble.startswith(f"The Kafka cluster at {guarded.address} refuses who asks")
 
 
+def test_brokers_are_spoken_to_in_tls_of_an_authority_that_is_trusted(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "CONNECT_SECONDS", 3.0)
+    right, wrong = authority(tmp_path / "right", "127.0.0.1"), authority(tmp_path / "wrong", "127.0.0.1")
+    with running_broker(certificate=right) as broker:
+        broker.make(TOPIC)
+        broker.send(TOPIC, [sent(1, 1), sent(2, 2, 1)])
+        for hours, trusted in enumerate((wrong, right)):  # so long apart that the breaker lets both through
+            declare_at(monkeypatch, TOPIC, Server(KAFKA, broker.address, ca_file=str(trusted.ca_file)))
+            landed = land(home, AFTER + timedelta(hours=hours))
+            if trusted is wrong:
+                assert landed.trouble.startswith(f"The Kafka cluster at {broker.address} cannot be verified over TLS")
+            assert landed_offsets(home, DAY) == ({} if trusted is wrong else {0: [0], 1: [0]})
+
+
 WRITTEN = """
 apiVersion: v3.1.0
 kind: DataContract
@@ -393,7 +491,7 @@ def test_a_contract_says_where_a_topic_is_and_how_its_records_are_written(
         ("host: one.example.com", "host: one.example.com:9092,two.example.com:9092", "names no brokers"),
         ("value: hidden", 'value: "env:KAFKA_PASSWORD"', "holds no secret"),
         ("schema: nowhere.avsc", "schema: events.avsc", "there is no such file beside the contract"),
-        ("schema: ../events.avsc", "schema: events.avsc", "name the file of the Avro schema"),
+        ("schema: ../events.avsc", "schema: events.avsc", "name the file of the schema"),
         ("format: csv", "format: avro", "fileFormat of a stream has the format json, or avro"),
         ("format: json", "format: avro", "knows no 'schema'"),
         ("id: events\nslaProperties: [{property: frequency, value: 4, unit: batches_per_day}]", "id: events", "remove the frequency"),
