@@ -5,6 +5,7 @@ and the offsets that the cluster keeps are a hint for those who watch it. What g
 line that names the brokers: a message of the client may quote how they are reached.
 """
 
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -139,10 +140,11 @@ class Topic:
             }
 
     def read(self, starts: Mapping[int, int], seconds: float) -> Iterator[Read]:
-        """The records from these offsets on, until each partition has come to its end, was left, or the time is over.
+        """The records from these offsets on, until each partition has come to its end, was left, or the time is over. Its end
+        is where it ended when its first records came: a topic into which somebody writes without a pause has no other.
         Raises as `offsets`."""
         places = [self._client.TopicPartition(self.name, one, offset) for one, offset in starts.items()]
-        self._left, began = set[int](), time.monotonic()
+        self._left, self._ends, began = set[int](), dict[int, int](), time.monotonic()
         heard = began
         with self._told_in_our_words():
             self._consumer.assign(places)
@@ -170,10 +172,18 @@ class Topic:
                     next(one for one in said if one.code() != self._client.KafkaError._PARTITION_EOF)
                 )
         if run:
+            end = self._ends.setdefault(partition, self._end_of(partition))
+            ended = ended or end <= run[-1].offset() + 1
             yield Read(partition, _table(self._client, run))
         if ended and partition not in self._left:
             self.leave(partition)
             yield Read(partition, None)
+
+    def _end_of(self, partition: int) -> int:
+        """Where a partition ended when the last answer came; beyond every offset where no answer has said."""
+        place = self._client.TopicPartition(self.name, partition)
+        _, end = self._consumer.get_watermark_offsets(place, cached=True)
+        return int(end) if end >= 0 else sys.maxsize
 
     def leave(self, partition: int) -> None:
         """Read no more of a partition."""

@@ -4,6 +4,8 @@ import io
 import json
 import re
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -308,6 +310,32 @@ def test_what_is_no_schema_of_the_message_is_refused_in_one_line(
     )
     with pytest.raises(UsageError, match=re.escape(said)):
         read_contracts(written)
+
+
+def test_a_topic_into_which_somebody_writes_without_a_pause_is_read_to_where_it_ended(
+    home: Settings, broker: Broker, topic: str
+) -> None:
+    over = threading.Event()
+
+    def write() -> None:
+        producer = Producer({"bootstrap.servers": broker.address, "log_level": 0})
+        while not over.wait(0.2):  # less than the client waits for more before it says that there is none
+            for partition, value, moment in (sent(number, 1, number % 3) for number in range(60)):
+                producer.produce(topic, value, partition=partition, timestamp=moment)
+            producer.flush(10)
+
+    broker.send(topic, [sent(1, 1, one) for one in range(3)])
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        began = time.monotonic()
+        landed = land(home, datetime(2026, 1, 5, 12, tzinfo=UTC))
+        assert time.monotonic() - began < home.fetch_budget_seconds / 10
+        assert writer.is_alive()
+    finally:
+        over.set()
+        writer.join()
+    assert landed.rows >= 3
 
 
 def test_records_that_a_topic_did_not_keep_are_told_with_their_offsets(
