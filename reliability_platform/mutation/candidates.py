@@ -244,7 +244,7 @@ def _of_measure(one: Any, column: ColumnFacts, spread: _Spread, *, has_history: 
     high = _rounded(most + max(room / 2, abs(most) / 2), math.ceil)
     sql = column.sql
     yield one(
-        "values_between", {"at_least": low, "at_most": high}, ERROR, any_row(f"{sql} not between {low} and {high}")
+        "values_between", {"at_least": low, "at_most": high}, WARN, any_row(f"{sql} not between {low} and {high}")
     )
     error = (spread.deviation or 0.0) / math.sqrt(max(1, column.filled))
     margins = {"": max(abs(mean) * (1 - LESS), 3 * error)}
