@@ -37,9 +37,12 @@ def effect(change: TableChange) -> str:
 
 
 def _moved(measure: SumChange) -> str:
-    if measure.after is None or not measure.before:
-        before, after = (number(None if one is None else float(one)) for one in (measure.before, measure.after))
-        return f"a sum of {measure.column} of {after} instead of {before}"
+    if measure.after is None:
+        return f"no {measure.column} in any row"
+    if measure.before is None:
+        return f"values of {measure.column}, which had none"
+    if not measure.before:
+        return f"a sum of {measure.column} of {number(float(measure.after))} instead of 0"
     if (measure.after < 0) != (measure.before < 0):
         return f"a sum of {measure.column} with the other sign"
     more = abs(measure.after) > abs(measure.before)

@@ -44,7 +44,7 @@ from reliability_platform.mutation.private_copy import CLAIM, PREFIX, private_fo
 from reliability_platform.mutation.private_profile import PrivateProfile, ProfileChoice, make_private, may_open
 from reliability_platform.mutation.project import Project, ProjectInput
 from reliability_platform.mutation.proof import prove
-from reliability_platform.mutation.readings import compare, fingerprint
+from reliability_platform.mutation.readings import SumChange, TableChange, compare, fingerprint
 from reliability_platform.mutation.score import Score
 from reliability_platform.mutation.session import Tested, Wanted, mutate
 from reliability_platform.mutation.sql_text import Query, file_reads
@@ -474,3 +474,19 @@ def test_a_column_of_another_type_is_no_wrong_row() -> None:
             lambda sql: connection.execute(sql).fetchone() or (), ("m", ()), ("clean", "changed"), (before, after)
         )
     assert effect(found) == "m has other columns, or of another type: day"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (14_107.0, None, "no amount in any row"),
+        (None, 3.0, "values of amount, which had none"),
+        (0.0, 3.0, "a sum of amount of 3 instead of 0"),
+        (4.0, -4.0, "a sum of amount with the other sign"),
+        (4.0, 400.0, "100 times the sum of amount"),
+        (4.0, 3.0, "25 % less amount"),
+    ],
+)
+def test_what_becomes_of_a_sum_is_said_in_words(before: float | None, after: float | None, said: str) -> None:
+    found = TableChange("m", (), 5, 5, 5, (SumChange("amount", before, after),), ("amount",))
+    assert effect(found) == f"m has {said}"
