@@ -96,7 +96,13 @@ def measure(days: Sequence[int]) -> dict[str, Any]:
 def main() -> int:
     """Measure and print one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--days", type=int, nargs="+", default=[11, 41], help="So many days are stored. [11 41]")
+    parser.add_argument(
+        "--days",
+        type=int,
+        nargs="+",
+        default=[41, 71],
+        help="So many days are stored, the first of them with the four weeks behind it that a day is compared with. [41 71]",
+    )
     print(json.dumps(measure(parser.parse_args().days), indent=2))  # noqa: T201
     return 0
 
