@@ -237,6 +237,8 @@ class Settings(BaseModel):
     """What builds the tables of the pipeline: DuckDB in the warehouse file, or Apache Spark, whose tables the file then shows."""
     spark_schema: str = Field(default="reliability", pattern=r"^[a-z_][a-z0-9_]*$")
     """The schema of this home in Spark's metastore; two homes on one metastore need two."""
+    spark_wait_seconds: float = Field(default=300, gt=0)
+    """How long a process waits for the first executor of a cluster of Spark before it says that none comes."""
     landing_url: str | None = None
     """Where deliveries lie, and what people have decided about them: any fsspec URL or folder, of which the home then has a copy to work
     on. By default in the home alone."""

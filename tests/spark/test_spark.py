@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -152,9 +153,11 @@ def test_a_driver_that_is_killed_in_a_build_leaves_what_the_next_one_mends(
     _assert_same(home, on_duckdb)
 
 
-@pytest.fixture
-def of_a_cluster(tmp_path: Path, spark_configuration: Path) -> Iterator[tuple[Home, Cluster]]:
-    with cluster(tmp_path / "cluster") as made:
+@contextmanager
+def _home_on_a_cluster(
+    tmp_path: Path, spark_configuration: Path, workers: int = 2, **environment: str
+) -> Iterator[tuple[Home, Cluster]]:
+    with cluster(tmp_path / "cluster", workers) as made:
         folder = tmp_path / "conf"
         folder.mkdir()
         said = (spark_configuration / "spark-defaults.conf").read_text()
@@ -163,9 +166,25 @@ def of_a_cluster(tmp_path: Path, spark_configuration: Path) -> Iterator[tuple[Ho
         (folder / "spark-defaults.conf").write_text(said.replace("spark.executor.memory 1g\n", ""))
         home = Home(
             tmp_path / "home", RELIABILITY_ENGINE="spark", SPARK_CONF_DIR=str(folder), SPARK_LOCAL_IP="127.0.0.1",
-            PYSPARK_PYTHON=sys.executable,
+            PYSPARK_PYTHON=sys.executable, **environment,
         )  # fmt: skip
         yield home, made
+
+
+@pytest.fixture
+def of_a_cluster(tmp_path: Path, spark_configuration: Path) -> Iterator[tuple[Home, Cluster]]:
+    with _home_on_a_cluster(tmp_path, spark_configuration) as found:
+        yield found
+
+
+def test_a_cluster_that_gives_no_executor_is_one_line(tmp_path: Path, spark_configuration: Path) -> None:
+    with _home_on_a_cluster(tmp_path, spark_configuration, workers=0, RELIABILITY_SPARK_WAIT_SECONDS="5") as (
+        home,
+        made,
+    ):
+        told = home.do("run", "--from", "2026-01-01", "--to", "2026-01-01", ends_with=3)
+    assert f"The cluster of Spark at {made.url} has given no executor for 5 s" in told
+    assert "Traceback" not in told
 
 
 def test_a_worker_that_is_killed_in_a_build_changes_nothing(

@@ -6,6 +6,8 @@ Whatever belongs to a cluster (`spark.master`, memory, `spark.jars`, the catalog
 
 import os
 import sys
+from contextlib import suppress
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from reliability_platform.errors import EnvironmentUnusableError
@@ -71,12 +73,37 @@ def spark_session(settings: Settings) -> "SparkSession":
         if session is None:
             session = SparkSession.builder.config(conf=_configuration(settings)).getOrCreate()
             session.sparkContext.setLogLevel("ERROR")
+            _wait_for_an_executor(session, settings.spark_wait_seconds)
         session.sql(f"create schema if not exists {settings.spark_schema}")
         session.sql(f"use {settings.spark_schema}")
     except (Py4JError, PySparkException, RuntimeError, OSError) as error:
         SparkContext._active_spark_context = None
         raise EnvironmentUnusableError(_why(str(error))) from None
     return session
+
+
+def _wait_for_an_executor(session: "SparkSession", seconds: float) -> None:
+    """Let a cluster do the least job: Spark itself waits for ever for one that has no worker, or none with room. Raises
+    `EnvironmentUnusableError` after so many seconds, without the session.
+    """
+    master = session.sparkContext.master
+    if master.startswith("local"):
+        return
+
+    def ask() -> None:
+        with suppress(Exception):  # a cluster that refuses tells the build why
+            session.range(1).count()
+
+    first = Thread(target=ask, daemon=True)
+    first.start()
+    first.join(seconds)
+    if first.is_alive():
+        session.stop()
+        raise EnvironmentUnusableError(
+            f"The cluster of Spark at {master} has given no executor for {seconds:g} s: look at the page of its master, whether it "
+            "has workers with the cores and the memory that spark-defaults.conf asks for, or others use them; "
+            "RELIABILITY_SPARK_WAIT_SECONDS waits longer."
+        )
 
 
 def _configuration(settings: Settings) -> "SparkConf":
