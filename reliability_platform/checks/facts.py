@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from reliability_platform.counted import counted
 from reliability_platform.formats import percent
 from reliability_platform.landing.batch_files import slot_of
-from reliability_platform.landing.breach import Breach
+from reliability_platform.landing.breach import Breach, refusal_words
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,8 @@ def _file(source: str, day: date, batch: str, sequence: int, reason: str | None,
 
 
 def _refused(file: File) -> str:
-    return f"{file.batch}: {file.notice or file.reason}" + (f" ({file.said})" if file.said else "")
+    why = refusal_words(file.reason, file.said)
+    return f"{file.batch}: {file.notice or file.reason}" + (f" ({why})" if why else "")
 
 
 _SHARES = {
