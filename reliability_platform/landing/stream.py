@@ -184,7 +184,7 @@ class _Landing:
         lag = sum(
             max(0, there.end - self._positions.next.get(partition, starts.get(partition, there.start)))
             for partition, there in self._topic.offsets().items()
-            if partition not in self._ended
+            if partition not in self._topic.exhausted
         )
         return StreamPass(frozenset(self._days), self._batches, self._rows, lost, still_open, lag, self._newest)
 

@@ -96,6 +96,8 @@ class Topic:
         self._client, self._server, self.name, self._source = client, server, contract.table, contract.source
         self._errors: list[Any] = []
         self._producer: Any = None
+        self.exhausted = set[int]()
+        """Partitions of which the cluster has said, in the last reading, that nothing more waits in them."""
         self._conf = configuration(server) | {"error_cb": self._errors.append}
         group = self._conf.pop("group.id", f"reliability-platform-{contract.source}")
         try:
@@ -144,7 +146,7 @@ class Topic:
         is where it ended when its first records came: a topic into which somebody writes without a pause has no other.
         Raises as `offsets`."""
         places = [self._client.TopicPartition(self.name, one, offset) for one, offset in starts.items()]
-        self._left, self._ends, began = set[int](), dict[int, int](), time.monotonic()
+        self._left, self._ends, self.exhausted, began = set[int](), dict[int, int](), set[int](), time.monotonic()
         heard = began
         with self._told_in_our_words():
             self._consumer.assign(places)
@@ -171,6 +173,8 @@ class Topic:
                 raise self._client.KafkaException(
                     next(one for one in said if one.code() != self._client.KafkaError._PARTITION_EOF)
                 )
+        if ended:
+            self.exhausted.add(partition)
         if run:
             end = self._ends.setdefault(partition, self._end_of(partition))
             ended = ended or end <= run[-1].offset() + 1

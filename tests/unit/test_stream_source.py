@@ -336,6 +336,10 @@ def test_a_topic_into_which_somebody_writes_without_a_pause_is_read_to_where_it_
         over.set()
         writer.join()
     assert landed.rows >= 3
+    land(home, datetime(2026, 1, 5, 13, tzinfo=UTC))
+    last = lag_of(home, SOURCE)
+    assert last is not None
+    assert last.records == 0
 
 
 def test_records_that_a_topic_did_not_keep_are_told_with_their_offsets(
