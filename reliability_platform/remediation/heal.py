@@ -157,7 +157,7 @@ def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, 
     replays = [*done.replays, *(_landed_before(settings, incident) if incident.resumed else ())]
     ReplayLedger(engine).record(replays, incident.id, incident.attempts, now)
     # A day that came as it was may have been told for those before it, as the last one of a drift.
-    reruns = sorted({*done.reruns, *(day for _, day in incident.still_failing)}) if done.reruns else []
+    reruns = sorted({*done.reruns, *_left_failing(engine, incident)}) if done.reruns else []
     data = {
         "action": chosen.name,
         "phase": "done",
@@ -167,6 +167,15 @@ def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, 
     data |= {"facts": dict(done.facts), WORLD: environment_fingerprint(settings, incident)}
     store.append(incident.id, now, actor, "action", done.summary, data)
     return done
+
+
+def _left_failing(engine: Engine, incident: Incident) -> set[date]:
+    """The days of an incident on which a check of it has not passed since it failed. An action may have judged some itself:
+    those that it put back are not built again.
+    """
+    now = CheckStore(engine).statuses(sorted({day for _, day in incident.still_failing}))
+    failing = (key for key in incident.still_failing if key not in now or now[key][0] is not CheckStatus.PASSED)
+    return {day for _, day in failing}
 
 
 def _landed_before(settings: Settings, incident: Incident) -> list[Replay]:
