@@ -10,7 +10,9 @@ from typing import Any
 from reliability_platform.contracts.protobuf_schema import SchemaError, protobuf_schema
 
 KINDS = ("parquet", "csv", "json")
-OF_RECORDS = ("json", "avro", "protobuf")
+_OF_RECORDS_ALONE = {"json": (), "avro": ("schema", "skip"), "protobuf": ("schema", "message", "skip")}
+"""What the format of records says beyond that of texts."""
+OF_RECORDS = tuple(_OF_RECORDS_ALONE)
 """How records of a topic may be written."""
 COMPRESSIONS = ("none", "gzip", "zstd")
 _BEGINNINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -115,10 +117,6 @@ def file_format(declared: Any) -> FileFormat | str:
         return f"fileFormat has the nulls {nulls!r}: say a list of words, in quotes"
     found["nulls"] = tuple(nulls)
     return FileFormat(**{ours[key].name: value for key, value in found.items()})
-
-
-_OF_RECORDS_ALONE = {"json": (), "avro": ("schema", "skip"), "protobuf": ("schema", "message", "skip")}
-"""What the format of records says beyond that of texts."""
 
 
 def record_format(declared: Any, folder: Path) -> FileFormat | str:

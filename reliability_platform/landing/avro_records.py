@@ -2,19 +2,18 @@
 
 import io
 import json
+from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import pyarrow as pa
-
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.errors import EnvironmentUnusableError
 
 
-def avro_as_json(values: pa.ChunkedArray, contract: Contract) -> pa.Array:
-    """Each value as the JSON of what it says; null where it does not follow the schema. Raises `EnvironmentUnusableError`."""
+def avro_reader(contract: Contract) -> Callable[[bytes], str]:
+    """What makes the JSON of a record, and raises for one that does not follow the schema. Raises `EnvironmentUnusableError`."""
     try:
         from fastavro import parse_schema, schemaless_reader
         from fastavro.schema import SchemaParseException
@@ -28,22 +27,15 @@ def avro_as_json(values: pa.ChunkedArray, contract: Contract) -> pa.Array:
         raise EnvironmentUnusableError(
             f"The Avro schema of {contract.source} is none: look at the file that its contract names."
         ) from None
-    skip = contract.file_format.skip
 
-    def read(value: bytes | None) -> bytes | None:
-        if value is None or len(value) < skip:
-            return None
-        stream = io.BytesIO(value)
-        stream.seek(skip)
-        try:
-            said = json.dumps(schemaless_reader(stream, schema), default=_plain, allow_nan=False)
-        except Exception:  # whatever bytes that follow another schema make of a reader
-            return None
-        return None if stream.read(1) else said.encode()
+    def read(record: bytes) -> str:
+        stream = io.BytesIO(record)
+        said = json.dumps(schemaless_reader(stream, schema), default=_plain, allow_nan=False)
+        if stream.read(1):
+            raise ValueError("more than the schema describes")
+        return said
 
-    return pa.array(
-        map(read, values.to_pylist()), pa.binary(), size=len(values)
-    )  # a decoder of columns is none of ours
+    return read
 
 
 def _plain(value: Any) -> str:

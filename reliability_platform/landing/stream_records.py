@@ -4,14 +4,16 @@ A record that cannot be decoded costs itself alone. It becomes a row without val
 time as a text that is none: staging rejects the row with its reasons, and a mended contract or schema reads it again.
 """
 
+from collections.abc import Callable
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.in_memory import in_memory
-from reliability_platform.landing.avro_records import avro_as_json
+from reliability_platform.landing.avro_records import avro_reader
 from reliability_platform.landing.parquet_file import NotReadableError, read_content
-from reliability_platform.landing.protobuf_records import protobuf_as_json
+from reliability_platform.landing.protobuf_records import protobuf_reader
 from reliability_platform.landing.text_file import LONG_FRACTION, NO_JSON, WITHOUT_STRINGS, columns_of_lines
 from reliability_platform.sources.kafka import RECORDS
 
@@ -19,7 +21,8 @@ UNDECODED = "record that cannot be decoded"
 """The column that holds such records as texts, null for all others; it has a name that no column of a contract can have."""
 _BESIDE = {"kafka_partition": "partition", "kafka_offset": "offset", "kafka_timestamp": "timestamp", "kafka_key": "key"}
 """What a record has beside its value, for contracts with a column of that name."""
-_AS_JSON = {"avro": avro_as_json, "protobuf": protobuf_as_json}
+_READERS = {"avro": avro_reader, "protobuf": protobuf_reader}
+"""By the format of records with a schema."""
 _JUDGED = f"""
     create temp table judged as
     with parsed as (
@@ -54,8 +57,8 @@ def decoded_records(records: pa.Table, contract: Contract) -> pa.Table:
     """
     if not records.schema.equals(RECORDS):
         raise NotReadableError("it does not hold the records of a topic")
-    as_json = _AS_JSON.get(contract.file_format.kind)
-    said = as_json(records["value"], contract) if as_json else records["value"]
+    reader = _READERS.get(contract.file_format.kind)
+    said = _as_json(records["value"], contract.file_format.skip, reader(contract)) if reader else records["value"]
     with in_memory() as connection:
         connection.register("records", pa.table({"value": said, "delivered": records["value"]}))
         connection.execute(_JUDGED, {"loose": NO_JSON, "long": LONG_FRACTION})
@@ -70,6 +73,20 @@ def decoded_records(records: pa.Table, contract: Contract) -> pa.Table:
     wanted = contract.meant_by(_BESIDE)
     columns |= {name: _text(records[beside]) for name, beside in _BESIDE.items() if name in wanted}
     return pa.table({**columns, UNDECODED: undecoded})
+
+
+def _as_json(values: pa.ChunkedArray, skip: int, read: Callable[[bytes], str]) -> pa.Array:
+    """Each value as the JSON of what stands behind the bytes that are skipped; null where it does not follow the schema."""
+
+    def one(value: bytes | None) -> bytes | None:
+        if value is None or len(value) < skip:
+            return None
+        try:
+            return read(value[skip:]).encode()
+        except Exception:  # whatever bytes that follow another schema make of a reader
+            return None
+
+    return pa.array(map(one, values.to_pylist()), pa.binary(), size=len(values))  # a decoder of columns is none of ours
 
 
 def _by_name(table: pa.Table) -> dict[str, pa.ChunkedArray]:

@@ -176,8 +176,9 @@ class Topic:
         if ended:
             self.exhausted.add(partition)
         if run:
-            end = self._ends.setdefault(partition, self._end_of(partition))
-            ended = ended or end <= run[-1].offset() + 1
+            if partition not in self._ends:
+                self._ends[partition] = self._end_of(partition)
+            ended = ended or self._ends[partition] <= run[-1].offset() + 1
             yield Read(partition, _table(self._client, run))
         if ended and partition not in self._left:
             self.leave(partition)
